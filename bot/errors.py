@@ -1,0 +1,117 @@
+"""Everything that may go wrong and be told to a person, as one small tree.
+
+    ZhikeError
+    ├── ConfigError              a setting is wrong; names the key, the problem and the cure
+    ├── ImportRefused            a file of courses has bad rows; nothing was imported
+    ├── NotFound                 an id that the command or the page was given does not exist
+    ├── NotAllowed               a move that the state of the thing forbids
+    ├── StoreError               the database did not take the change
+    ├── AccountError             api.weixin.qq.com said no (errcode, errmsg, rid)
+    │   └── AccountUnknown       ... or said nothing we can rely on
+    └── PayError                 api.mch.weixin.qq.com
+        ├── PayRejected          a clear no (status, code)
+        │   ├── AlreadyPaid      the trade is paid: query and book it
+        │   ├── TradeClosed      the trade is closed: take a new number
+        │   └── TradeNoUsed      the same number with other parameters
+        ├── PayUnknown           timeout, 5xx, 429, unverifiable answer: query, then repeat the same number
+        └── NoticeRefused        a notice that is forged, stale or unreadable
+
+``str(error)`` is Simplified Chinese for the person at the command line; details for the log are attributes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class ZhikeError(Exception):
+    """The root: a person can be told what happened."""
+
+
+class ConfigError(ZhikeError):
+    """One or more settings are wrong; ``problems`` has a sentence each."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("配置有误：\n" + "\n".join(f"  - {problem}" for problem in problems))
+        self.problems = tuple(problems)
+
+
+class ImportRefused(ZhikeError):
+    """A file that was not imported; ``problems`` names each bad row and what is wrong with it."""
+
+    def __init__(self, path: str, problems: Sequence[str]) -> None:
+        shown = [f"  - {problem}" for problem in problems[:50]]
+        if len(problems) > len(shown):
+            shown.append(f"  … 还有 {len(problems) - len(shown)} 处")
+        super().__init__(f"{path} 有 {len(problems)} 处问题，一行也没有导入：\n" + "\n".join(shown))
+        self.problems = tuple(problems)
+
+
+class NotFound(ZhikeError):
+    """No such course, order or follower."""
+
+
+class NotAllowed(ZhikeError):
+    """The thing exists, but not in a state that allows this."""
+
+
+class StoreError(ZhikeError):
+    """The database refused; nothing of the transaction was kept."""
+
+
+class AccountError(ZhikeError):
+    """The official account's API answered with an error number."""
+
+    def __init__(self, errcode: int, errmsg: str) -> None:
+        super().__init__(f"微信接口返回错误 {errcode}：{errmsg}")
+        self.errcode = errcode
+        self.errmsg = errmsg
+
+
+class AccountUnknown(AccountError):
+    """No usable answer: the call may or may not have taken effect."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(-1, reason)
+
+
+class PayError(ZhikeError):
+    """The root of everything WeChat Pay."""
+
+
+class PayRejected(PayError):
+    """WeChat Pay said no, clearly: repeating the same request will not help."""
+
+    def __init__(self, status: int, code: str, detail: str) -> None:
+        super().__init__(f"微信支付拒绝了请求（{status} {code}）：{detail}")
+        self.status = status
+        self.code = code
+        self.detail = detail
+
+
+class AlreadyPaid(PayRejected):
+    """The trade is paid already."""
+
+
+class TradeClosed(PayRejected):
+    """The trade is closed: a new out_trade_no is needed."""
+
+
+class TradeNoUsed(PayRejected):
+    """This out_trade_no was used with other parameters."""
+
+
+class PayUnknown(PayError):
+    """The outcome is not known; ``reason`` is for the log."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"微信支付的结果暂时不明：{reason}")
+        self.reason = reason
+
+
+class NoticeRefused(PayError):
+    """A notice that must not be believed; ``reason`` is for the log."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"拒收的支付通知：{reason}")
+        self.reason = reason

@@ -1,0 +1,269 @@
+"""The nouns of the shop and the moves they may make: facts only, no rules that ask the clock or the store.
+
+Money is an integer of fen. Instants are aware UTC datetimes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class CourseStatus(StrEnum):
+    """Where a course is in its life; only published ones are offered or sold."""
+
+    DRAFT = "draft"
+    PUBLISHED = "published"
+    RETIRED = "retired"
+
+
+class OrderState(StrEnum):
+    """What has become of an order."""
+
+    PENDING = "PENDING"
+    PAID = "PAID"
+    CANCELLED = "CANCELLED"
+    REFUNDED_PART = "REFUNDED_PART"
+    REFUNDED = "REFUNDED"
+
+
+class AttemptState(StrEnum):
+    """What has become of one try to pay an order."""
+
+    NEW = "NEW"  # written down, WeChat's answer not known yet
+    NOTPAY = "NOTPAY"  # WeChat took the order and waits for the payer
+    CLOSING = "CLOSING"  # its time is over; being queried and closed
+    CLOSED = "CLOSED"  # WeChat confirmed the close
+    FAILED = "FAILED"  # WeChat refused the order
+    SUCCESS = "SUCCESS"  # paid
+
+
+class RefundState(StrEnum):
+    """What has become of one refund; only SUCCESS means that money went back."""
+
+    NEW = "NEW"
+    PROCESSING = "PROCESSING"
+    SUCCESS = "SUCCESS"
+    ABNORMAL = "ABNORMAL"
+    CLOSED = "CLOSED"
+    REJECTED = "REJECTED"
+
+
+class TradeType(StrEnum):
+    """How the payer pays: inside WeChat, or by scanning a code shown elsewhere."""
+
+    JSAPI = "JSAPI"
+    NATIVE = "NATIVE"
+
+
+ORDER_MOVES: Mapping[OrderState, frozenset[OrderState]] = {
+    OrderState.PENDING: frozenset({OrderState.PAID, OrderState.CANCELLED}),
+    # A payment that arrives after the order expired is honoured: the money is real.
+    OrderState.CANCELLED: frozenset({OrderState.PAID}),
+    OrderState.PAID: frozenset({OrderState.REFUNDED_PART, OrderState.REFUNDED}),
+    OrderState.REFUNDED_PART: frozenset({OrderState.REFUNDED}),
+    OrderState.REFUNDED: frozenset(),
+}
+
+ATTEMPT_MOVES: Mapping[AttemptState, frozenset[AttemptState]] = {
+    AttemptState.NEW: frozenset(
+        {AttemptState.NOTPAY, AttemptState.FAILED, AttemptState.CLOSING, AttemptState.SUCCESS}
+    ),
+    AttemptState.NOTPAY: frozenset({AttemptState.CLOSING, AttemptState.SUCCESS}),
+    AttemptState.CLOSING: frozenset({AttemptState.CLOSED, AttemptState.SUCCESS}),
+    AttemptState.CLOSED: frozenset({AttemptState.SUCCESS}),
+    AttemptState.FAILED: frozenset({AttemptState.SUCCESS}),
+    AttemptState.SUCCESS: frozenset(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What is sold. ``price_fen`` 0 means free."""
+
+    course_id: str
+    title: str
+    price_fen: int
+    status: CourseStatus = CourseStatus.PUBLISHED
+    subtitle: str = ""
+    teacher: str = ""
+    category: str = ""
+    tags: tuple[str, ...] = ()
+    description: str = ""
+    level: str = ""
+    minutes: int = 0
+    cover_url: str = ""
+    created_at: datetime | None = None
+
+    @property
+    def free(self) -> bool:
+        """Whether it costs nothing."""
+        return self.price_fen == 0
+
+    @property
+    def on_sale(self) -> bool:
+        """Whether followers may be offered it."""
+        return self.status is CourseStatus.PUBLISHED
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """One step of a course; ``free`` lessons may be tried before buying."""
+
+    course_id: str
+    position: int
+    title: str
+    minutes: int = 0
+    free: bool = False
+    body: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """One person as this account knows them."""
+
+    openid: str
+    subscribed: bool
+    personalised: bool = True
+    channel: str = ""
+    followed_at: datetime | None = None
+    unfollowed_at: datetime | None = None
+    last_seen_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A wish to buy one course at one price; title and price are frozen when it is placed.
+
+    ``openid`` is empty for an order placed in a browser outside WeChat until its payer is known.
+    """
+
+    order_no: str
+    openid: str
+    course_id: str
+    title: str
+    amount_fen: int
+    state: OrderState
+    created_at: datetime
+    expires_at: datetime
+    paid_at: datetime | None = None
+    paid_attempt: str = ""
+    source: str = ""
+    session: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try to pay an order, keyed by (order, trade type, payer); ``request`` is replayed byte for byte."""
+
+    out_trade_no: str
+    order_no: str
+    trade_type: TradeType
+    payer: str
+    total_fen: int
+    request: str
+    state: AttemptState
+    created_at: datetime
+    time_expire: datetime
+    prepay: str = ""
+    transaction_id: str = ""
+    tries: int = 0
+    next_query_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """Money on its way back to a payer."""
+
+    out_refund_no: str
+    out_trade_no: str
+    order_no: str
+    amount_fen: int
+    reason: str
+    request: str
+    state: RefundState
+    created_at: datetime
+    tries: int = 0
+    next_query_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entitlement:
+    """Whose a course is, and how it came to be theirs ("order" | "free" | "gift")."""
+
+    openid: str
+    course_id: str
+    source: str
+    order_no: str
+    granted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """Something a follower is to be told; written by the transaction that caused it."""
+
+    row_id: int
+    kind: str
+    key: str
+    openid: str
+    payload: Mapping[str, object]
+    created_at: datetime
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Anomaly:
+    """Something only a person can settle."""
+
+    anomaly_id: int
+    kind: str
+    key: str
+    detail: str
+    created_at: datetime
+    resolved_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """What WeChat Pay says of one out_trade_no: from a query or a verified notice."""
+
+    out_trade_no: str
+    trade_state: str
+    app_id: str = ""
+    mch_id: str = ""
+    transaction_id: str = ""
+    trade_type: str = ""
+    total_fen: int = 0
+    currency: str = ""
+    payer_openid: str = ""
+    success_time: datetime | None = None
+
+    @property
+    def paid(self) -> bool:
+        """Whether money was taken; REFUND means that some of it went back later."""
+        return self.trade_state in {"SUCCESS", "REFUND"}
+
+
+@dataclass(frozen=True, slots=True)
+class RefundFacts:
+    """What WeChat Pay says of one out_refund_no."""
+
+    out_refund_no: str
+    status: str
+    refund_id: str = ""
+    out_trade_no: str = ""
+    refund_fen: int = 0
+    success_time: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A verified and decrypted notification of WeChat Pay."""
+
+    notice_id: str
+    event_type: str
+    trade: Trade | None = None
+    refund: RefundFacts | None = None
+    plain: Mapping[str, object] = field(default_factory=dict)

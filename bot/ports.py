@@ -1,0 +1,111 @@
+"""What we do not own: the payment gateway, the account's messages, the clock.
+
+Each is one narrow door. The real ones live in ``bot/wechatpay`` and ``bot/account``; tests pass doubles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from bot.models import Notice, RefundFacts, Trade, TradeType
+
+
+class Clock(Protocol):
+    """The time of day."""
+
+    def now(self) -> datetime:
+        """Return the present instant, aware, in UTC."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now(self) -> datetime:
+        """Return the present instant, aware, in UTC."""
+        return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class PrepayOrder:
+    """What a trade is to look like at WeChat Pay. ``payer_openid`` only for JSAPI."""
+
+    trade_type: TradeType
+    out_trade_no: str
+    description: str
+    total_fen: int
+    time_expire: datetime
+    payer_openid: str = ""
+
+
+class PayGateway(Protocol):
+    """WeChat Pay as the shop needs it. Errors: ``PayRejected`` and its leaves, ``PayUnknown``."""
+
+    def prepay_request(self, order: PrepayOrder) -> str:
+        """Return the exact JSON text to keep with the attempt and to send, now and at every repeat. Pure."""
+        ...
+
+    async def prepay(self, trade_type: TradeType, request: str) -> str:
+        """Place or refresh the trade; return the prepay_id (JSAPI) or the code_url (NATIVE)."""
+        ...
+
+    def bridge_params(self, prepay_id: str) -> Mapping[str, str]:
+        """Return the signed object for ``WeixinJSBridge.invoke('getBrandWCPayRequest', …)``, fresh."""
+        ...
+
+    async def query(self, out_trade_no: str) -> Trade | None:
+        """Return what WeChat knows of the trade; None when it does not exist there."""
+        ...
+
+    async def close(self, out_trade_no: str) -> None:
+        """Close the trade; returning means that WeChat confirmed it. ``AlreadyPaid`` when it is too late."""
+        ...
+
+    def refund_request(
+        self, *, out_trade_no: str, out_refund_no: str, refund_fen: int, total_fen: int, reason: str
+    ) -> str:
+        """Return the exact JSON text of a refund. Pure."""
+        ...
+
+    async def refund(self, request: str) -> RefundFacts:
+        """Ask for the refund; an answer means accepted, not refunded."""
+        ...
+
+    async def query_refund(self, out_refund_no: str) -> RefundFacts | None:
+        """Return what WeChat knows of the refund; None when it does not exist there."""
+        ...
+
+    def read_notice(self, headers: Mapping[str, str], body: bytes) -> Notice:
+        """Verify, decrypt and parse a notification. ``NoticeRefused`` unless it is genuine and fresh."""
+        ...
+
+
+class Messenger(Protocol):
+    """Messages the account sends of its own accord. Errors: ``AccountError``, ``AccountUnknown``."""
+
+    async def send_text(self, openid: str, content: str) -> None:
+        """Send a customer-service text; returning means that WeChat accepted it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthIdentity:
+    """Who opened the page. ``virtual`` identities of the preview mode must not buy or be bound."""
+
+    openid: str
+    virtual: bool
+
+
+class OAuth(Protocol):
+    """Web authorisation (snsapi_base)."""
+
+    def authorize_url(self, redirect_uri: str, state: str) -> str:
+        """Return the address that sends the browser to WeChat and back. Pure."""
+        ...
+
+    async def identify(self, code: str) -> OAuthIdentity:
+        """Exchange a one-use code. ``AccountError`` (40029, 40163) when it is bad or was used."""
+        ...
