@@ -1,0 +1,342 @@
+"""The settings: read once, checked at once, handed down as frozen values.
+
+``load`` merges config.toml, then the environment (``ZHIKE_<SECTION>_<KEY>``), and names every wrong value
+together with what it should have been. Nothing else in the house reads a file or variable of settings.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any, get_type_hints
+from urllib.parse import urlsplit
+
+from bot.errors import ConfigError
+
+OFFICIAL_API = "https://api.weixin.qq.com"
+OFFICIAL_OAUTH = "https://open.weixin.qq.com"
+OFFICIAL_PAY = ("https://api.mch.weixin.qq.com", "https://api2.mch.weixin.qq.com")
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+AES_KEY_LENGTH = 43
+APIV3_KEY_LENGTH = 32
+MAX_PORT = 65535
+
+Check = Callable[[Any], str | None]
+
+
+def _setting(default: object, check: Check | None = None, *, secret: bool = False) -> Any:
+    """Declare one setting: its default, what it must satisfy, and whether it may ever be shown."""
+    return field(default=default, repr=not secret, metadata={"check": check, "secret": secret})
+
+
+def _between(low: float, high: float) -> Check:
+    return lambda value: None if low <= value <= high else f"应在 {low:g} 到 {high:g} 之间"
+
+
+def _one_of(*choices: str) -> Check:
+    return lambda value: None if value in choices else "应是 " + "、".join(choices) + " 之一"
+
+
+def _matching(pattern: str, should: str) -> Check:
+    return lambda value: None if value == "" or re.fullmatch(pattern, value) else should
+
+
+def _ascii_key(length: int) -> Check:
+    should = f"应是 {length} 个英文字母或数字"
+    return _matching(rf"[0-9A-Za-z]{{{length}}}", should)
+
+
+def is_loopback(url: str) -> bool:
+    """Tell whether ``url`` points at this machine itself."""
+    parts = urlsplit(url)
+    return parts.scheme in {"http", "https"} and (parts.hostname or "") in LOOPBACK_HOSTS
+
+
+def _official_or_loopback(*official: str) -> Check:
+    def check(value: str) -> str | None:
+        if value in official or (is_loopback(value) and not value.endswith("/")):
+            return None
+        return f"应是 {' 或 '.join(official)}，或本机回环地址（如 http://127.0.0.1:8001，结尾不带斜杠）"
+
+    return check
+
+
+def _public_url(value: str) -> str | None:
+    parts = urlsplit(value)
+    good = parts.netloc and not parts.query and not value.endswith("/")
+    if good and (parts.scheme == "https" or is_loopback(value)):
+        return None
+    return "应是 https:// 开头的网址，结尾不带斜杠（本机试用可以是 http://127.0.0.1:端口）"
+
+
+def _store_url(value: str) -> str | None:
+    return None if re.fullmatch(r"sqlite:///.+", value) else "应形如 sqlite:///data/var/zhike.db"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """Where the server listens and how the world reaches it."""
+
+    host: str = _setting("127.0.0.1")
+    port: int = _setting(8000, _between(0, MAX_PORT))
+    public_url: str = _setting("http://127.0.0.1:8000", _public_url)
+    workers: int = _setting(1, _between(0, 64))
+    trusted_proxies: tuple[str, ...] = _setting(())
+
+
+@dataclass(frozen=True, slots=True)
+class WeChatSettings:
+    """The official account."""
+
+    app_id: str = _setting("", _matching(r"wx[0-9a-z]{16}", "应是 wx 开头的 18 位 AppID"))
+    app_secret: str = _setting("", secret=True)
+    original_id: str = _setting("", _matching(r"gh_[0-9a-z]+", "应是 gh_ 开头的原始 ID"))
+    token: str = _setting("", _matching(r"[0-9A-Za-z]{3,32}", "应是 3 到 32 个英文字母或数字"), secret=True)
+    encoding_aes_key: str = _setting("", _ascii_key(AES_KEY_LENGTH), secret=True)
+    mode: str = _setting("safe", _one_of("safe", "compatible", "plain"))
+    api_base: str = _setting(OFFICIAL_API, _official_or_loopback(OFFICIAL_API))
+    oauth_base: str = _setting(OFFICIAL_OAUTH, _official_or_loopback(OFFICIAL_OAUTH))
+
+
+@dataclass(frozen=True, slots=True)
+class PaySettings:
+    """The merchant; an empty ``mch_id`` means that only free courses can be had."""
+
+    mch_id: str = _setting("", _matching(r"\d{8,10}", "应是 8 到 10 位数字的商户号"))
+    cert_serial_no: str = _setting("", _matching(r"[0-9A-Fa-f]{8,64}", "应是商户 API 证书的十六进制序列号"))
+    private_key_file: str = _setting("")
+    apiv3_key: str = _setting("", _ascii_key(APIV3_KEY_LENGTH), secret=True)
+    public_key_id: str = _setting("", _matching(r"PUB_KEY_ID_\d+", "应是 PUB_KEY_ID_ 开头的公钥 ID"))
+    public_key_file: str = _setting("")
+    extra_certificate_files: tuple[str, ...] = _setting(())
+    api_base: str = _setting(OFFICIAL_PAY[0], _official_or_loopback(*OFFICIAL_PAY))
+    order_minutes: int = _setting(30, _between(5, 1440))
+
+    @property
+    def enabled(self) -> bool:
+        """Whether paid courses can be sold."""
+        return bool(self.mch_id)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """The database."""
+
+    url: str = _setting("sqlite:///data/var/zhike.db", _store_url)
+
+    @property
+    def path(self) -> str:
+        """The file behind the URL."""
+        return self.url.removeprefix("sqlite:///")
+
+
+@dataclass(frozen=True, slots=True)
+class RecsysSettings:
+    """How interests fade and lists are mixed."""
+
+    interest_half_life_days: float = _setting(30.0, _between(1, 3650))
+    popularity_half_life_days: float = _setting(14.0, _between(1, 3650))
+    interest_weight: float = _setting(0.35, _between(0, 5))
+    popularity_weight: float = _setting(0.1, _between(0, 5))
+    diversity: float = _setting(0.75, _between(0, 1))
+    refresh_seconds: float = _setting(1.0, _between(0.05, 3600))
+    stop_words_file: str = _setting("data/stop_words.txt")
+    user_words_file: str = _setting("data/user_words.txt")
+
+
+@dataclass(frozen=True, slots=True)
+class ChatSettings:
+    """The conversation."""
+
+    account_name: str = _setting("知课")
+    list_size: int = _setting(5, _between(1, 5))
+    context_minutes: int = _setting(30, _between(1, 1440))
+    reply_deadline_seconds: float = _setting(4.3, _between(0.05, 4.8))
+    human_contact: str = _setting("")
+    refund_note: str = _setting("购买后 7 天内、学习未过半可申请退款")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All settings; file names are absolute."""
+
+    server: ServerSettings = field(default_factory=ServerSettings)
+    wechat: WeChatSettings = field(default_factory=WeChatSettings)
+    pay: PaySettings = field(default_factory=PaySettings)
+    store: StoreSettings = field(default_factory=StoreSettings)
+    recsys: RecsysSettings = field(default_factory=RecsysSettings)
+    chat: ChatSettings = field(default_factory=ChatSettings)
+    menu: Mapping[str, object] = field(default_factory=dict)
+
+
+SECTIONS: Mapping[str, type] = {
+    "server": ServerSettings,
+    "wechat": WeChatSettings,
+    "pay": PaySettings,
+    "store": StoreSettings,
+    "recsys": RecsysSettings,
+    "chat": ChatSettings,
+}
+REQUIRED_TO_SERVE = ("app_id", "app_secret", "original_id", "token")
+REQUIRED_TO_SELL = ("cert_serial_no", "private_key_file", "apiv3_key", "public_key_id", "public_key_file")
+FILE_KEYS = frozenset({"private_key_file", "public_key_file", "stop_words_file", "user_words_file"})
+
+
+def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
+    """Read, merge and check the settings. ``ConfigError`` lists every problem at once."""
+    try:
+        raw = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise ConfigError([f"找不到配置文件 {path}；用 --config 指定，或从仓库里的 config.toml 开始"]) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError([f"{path} 不是合法的 TOML（UTF-8）：{error}"]) from None
+    return from_mapping(raw, environ=environ, base=path.parent)
+
+
+def from_mapping(raw: Mapping[str, Any], *, environ: Mapping[str, str], base: Path) -> Config:
+    """Check settings that are already in memory; relative file names are taken from ``base``."""
+    sections_known = [*SECTIONS, "menu"]
+    problems = [
+        f"不认识的一节 [{name}]{_did_you_mean(name, sections_known)}" for name in raw if name not in sections_known
+    ]
+    reader = _Reader(raw, environ, base, problems)
+    sections: dict[str, Any] = {name: reader.section(name, kind) for name, kind in SECTIONS.items()}
+    menu = raw.get("menu", {})
+    if not isinstance(menu, dict):
+        problems.append("[menu] 应是一张表，见 config.toml 里的例子")
+    problems += _together(sections)
+    if problems:
+        raise ConfigError(problems)
+    return Config(**sections, menu=menu)
+
+
+def require_serving(config: Config) -> None:
+    """Check what ``serve`` needs beyond well-formed values. ``ConfigError`` names what is missing."""
+    wanted: list[tuple[str, object, str]] = [("wechat", config.wechat, key) for key in REQUIRED_TO_SERVE]
+    if config.wechat.mode != "plain":
+        wanted.append(("wechat", config.wechat, "encoding_aes_key"))
+    if config.pay.enabled:
+        wanted += [("pay", config.pay, key) for key in REQUIRED_TO_SELL]
+    missing = [
+        f"[{section}] {key} 没有填写（也可用环境变量 ZHIKE_{section.upper()}_{key.upper()}）"
+        for section, settings, key in wanted
+        if not getattr(settings, key)
+    ]
+    if missing:
+        raise ConfigError(missing)
+
+
+def unofficial_hosts(config: Config) -> list[str]:
+    """Return the API addresses that are not WeChat's own, so that the start can say so aloud."""
+    return [
+        base
+        for base in (config.wechat.api_base, config.wechat.oauth_base, config.pay.api_base)
+        if is_loopback(base)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads one section after another and collects what is wrong."""
+
+    raw: Mapping[str, Any]
+    environ: Mapping[str, str]
+    base: Path
+    problems: list[str]
+
+    def section(self, name: str, kind: type) -> Any:
+        table = self.raw.get(name, {})
+        if not isinstance(table, dict):
+            self.problems.append(f"[{name}] 应是一节（表），而不是单个值")
+            table = {}
+        known = {item.name: item for item in fields(kind)}
+        self.problems.extend(
+            f"[{name}] 里不认识的键 {key}{_did_you_mean(key, known)}" for key in table if key not in known
+        )
+        hints = get_type_hints(kind)
+        values = {}
+        for key, item in known.items():
+            given = self.environ.get(f"ZHIKE_{name}_{key}".upper(), table.get(key, item.default))
+            value, problem = self._value(given, hints[key], item)
+            if problem:
+                shown = "" if item.metadata["secret"] else f"（现在是 {value!r}）"
+                self.problems.append(f"[{name}] {key}{shown} {problem}")
+            else:
+                values[key] = value
+        return kind(**values)
+
+    def _value(self, given: Any, hint: Any, item: Field[Any]) -> tuple[Any, str | None]:
+        try:
+            value = _resolve(item.name, _convert(given, hint), self.base, secret=item.metadata["secret"])
+        except ValueError as error:
+            return given, str(error)
+        check = item.metadata["check"]
+        return value, check(value) if check else None
+
+
+def _convert(value: Any, kind: Any) -> Any:
+    """Turn a TOML or environment value into the declared type. ``ValueError`` says what it should be."""
+    if kind is bool or isinstance(value, bool):
+        raise ValueError("这里不接受 true/false")
+    if kind is str and isinstance(value, str):
+        return value.strip()
+    if kind is int:
+        return _number(value, int, "应是整数")
+    if kind is float:
+        return _number(value, float, "应是数字")
+    if kind == tuple[str, ...]:
+        return _strings(value)
+    raise ValueError("应是一段文字（写在引号里）")
+
+
+def _number(value: Any, kind: type[int | float], should: str) -> int | float:
+    if isinstance(value, str) or (isinstance(value, (int, float)) and kind(value) == value):
+        try:
+            return kind(value)
+        except ValueError:
+            pass
+    raise ValueError(should)
+
+
+def _strings(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    if isinstance(value, (list, tuple)) and all(isinstance(part, str) for part in value):
+        return tuple(value)
+    raise ValueError('应是文字的列表，如 ["甲", "乙"]')
+
+
+def _resolve(key: str, value: Any, base: Path, *, secret: bool) -> Any:
+    """Make file names absolute, and read a secret that is given as ``file:NAME``."""
+    if key in FILE_KEYS and value:
+        return str(base / value)
+    if key == "extra_certificate_files":
+        return tuple(str(base / name) for name in value)
+    if key == "url" and value.startswith("sqlite:///"):
+        return f"sqlite:///{base / value.removeprefix('sqlite:///')}"
+    if secret and value.startswith("file:"):
+        try:
+            return (base / value.removeprefix("file:")).read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            raise ValueError(f"读不到文件 {value.removeprefix('file:')}") from None
+    return value
+
+
+def _together(sections: Mapping[str, Any]) -> list[str]:
+    """Check what one value demands of another."""
+    problems = []
+    for section, key in (("pay", "private_key_file"), ("pay", "public_key_file")):
+        name = getattr(sections[section], key)
+        if name and not Path(name).is_file():
+            problems.append(f"[{section}] {key} 指向的文件不存在：{name}")
+    return problems
+
+
+def _did_you_mean(word: str, known: Any) -> str:
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f"，是不是 {close[0]}？" if close else ""

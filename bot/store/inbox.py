@@ -1,0 +1,84 @@
+"""Messages seen: each runs once, and a repeat finds its reply here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from bot.store.rows import Rows, epoch, instant
+
+
+class Handling(StrEnum):
+    """How far a message has come."""
+
+    RUNNING = "running"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A message that arrived before, or another one that used the same signature."""
+
+    key: str
+    state: Handling
+    reply: str
+    deliveries: int
+    received_at: datetime
+
+
+class Messages:
+    """The once-only book of messages, keyed as the design says."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    def find(self, key: str, signature: str) -> list[Seen]:
+        """Return the message of this key and any message that carried this signature."""
+        rows = self._rows.all(
+            "select key, state, reply, deliveries, received_at from messages where key = ? or signature = ?",
+            key,
+            signature,
+        )
+        return [Seen(row[0], Handling(row[1]), row[2], row[3], instant(row[4])) for row in rows]
+
+    def add(
+        self, key: str, signature: str, openid: str, now: datetime, *, state: Handling, reply: str = ""
+    ) -> None:
+        """Write a new message down."""
+        self._rows.run(
+            "insert into messages (key, signature, openid, state, reply, deliveries, received_at)"
+            " values (?, ?, ?, ?, ?, 1, ?)",
+            key,
+            signature,
+            openid,
+            state.value,
+            reply,
+            epoch(now),
+        )
+
+    def count_delivery(self, key: str) -> int:
+        """Note another delivery and return how many there were."""
+        row = self._rows.one(
+            "update messages set deliveries = deliveries + 1 where key = ? returning deliveries", key
+        )
+        return row[0] if row else 0
+
+    def finish(self, key: str, reply: str) -> None:
+        """Keep the reply for repeats."""
+        self._rows.run("update messages set state = 'done', reply = ? where key = ?", reply, key)
+
+    def take_over(self, key: str, now: datetime, *, older_than: datetime) -> bool:
+        """Claim a message whose worker seems to have died; False when somebody else did."""
+        return bool(
+            self._rows.run(
+                "update messages set received_at = ? where key = ? and state = 'running' and received_at <= ?",
+                epoch(now),
+                key,
+                epoch(older_than),
+            )
+        )
+
+    def purge(self, before: datetime) -> int:
+        """Forget messages that no repeat can concern any more."""
+        return self._rows.run("delete from messages where received_at < ?", epoch(before))

@@ -1,0 +1,273 @@
+"""The shape of the database, one migration after another; a migration that has shipped is never edited.
+
+Instants are INTEGER epoch seconds (UTC), money is INTEGER fen, truth values are 0 or 1, JSON is TEXT.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+migrations = Migrations("zhike")
+
+OPTIONAL = frozenset(
+    {
+        "done_at",
+        "finished_at",
+        "followed_at",
+        "next_at",
+        "next_query_at",
+        "paid_at",
+        "resolved_at",
+        "transaction_id",
+        "unfollowed_at",
+    }
+)
+
+
+def _table(
+    db: Database,
+    name: str,
+    columns: Mapping[str, type],
+    *,
+    pk: str | tuple[str, ...],
+    foreign_keys: Iterable[tuple[str, str, str]] = (),
+    defaults: Mapping[str, Any] | None = None,
+) -> None:
+    """Create one strict table whose columns are NOT NULL unless named in ``OPTIONAL``."""
+    keys = {pk} if isinstance(pk, str) else set(pk)
+    db.create_table(
+        name,
+        dict(columns),
+        pk=pk,
+        foreign_keys=list(foreign_keys),
+        not_null=set(columns) - OPTIONAL - keys,
+        defaults=dict(defaults or {}),
+        strict=True,
+    )
+
+
+@migrations()
+def m001_people(db: Database) -> None:
+    """Followers, what they like, what was said last, and what they did."""
+    _table(
+        db,
+        "followers",
+        {
+            "openid": str,
+            "subscribed": int,
+            "personalised": int,
+            "channel": str,
+            "followed_at": int,
+            "unfollowed_at": int,
+            "last_seen_at": int,
+        },
+        pk="openid",
+        defaults={"personalised": 1, "channel": ""},
+    )
+    _table(
+        db,
+        "interests",
+        {"openid": str, "profile": str, "event_id": int, "updated_at": int},
+        pk="openid",
+        foreign_keys=[("openid", "followers", "openid")],
+    )
+    _table(db, "talks", {"openid": str, "context": str, "updated_at": int}, pk="openid")
+    _table(
+        db,
+        "events",
+        {"id": int, "openid": str, "kind": str, "course_id": str, "detail": str, "at": int},
+        pk="id",
+        defaults={"course_id": "", "detail": ""},
+    )
+    db.table("events").create_index(["openid", "id"])
+    _table(db, "dislikes", {"openid": str, "course_id": str, "at": int}, pk=("openid", "course_id"))
+
+
+@migrations()
+def m002_catalogue(db: Database) -> None:
+    """Courses, their lessons, who has got how far, and how popular each is."""
+    _table(
+        db,
+        "courses",
+        {
+            "course_id": str,
+            "title": str,
+            "price_fen": int,
+            "status": str,
+            "subtitle": str,
+            "teacher": str,
+            "category": str,
+            "tags": str,
+            "description": str,
+            "level": str,
+            "minutes": int,
+            "cover_url": str,
+            "created_at": int,
+        },
+        pk="course_id",
+    )
+    _table(
+        db,
+        "lessons",
+        {"course_id": str, "position": int, "title": str, "minutes": int, "free": int, "body": str},
+        pk=("course_id", "position"),
+        foreign_keys=[("course_id", "courses", "course_id")],
+    )
+    _table(
+        db,
+        "progress",
+        {"openid": str, "course_id": str, "position": int, "finished_at": int},
+        pk=("openid", "course_id", "position"),
+        foreign_keys=[("course_id", "courses", "course_id")],
+    )
+    _table(db, "popularity", {"course_id": str, "score": float, "at": int}, pk="course_id")
+
+
+@migrations()
+def m003_messages(db: Database) -> None:
+    """Messages seen, so that each runs once; what is to be told; and how much may still be sent."""
+    _table(
+        db,
+        "messages",
+        {
+            "key": str,
+            "signature": str,
+            "openid": str,
+            "state": str,
+            "reply": str,
+            "deliveries": int,
+            "received_at": int,
+        },
+        pk="key",
+    )
+    db.table("messages").create_index(["signature"], unique=True)
+    db.table("messages").create_index(["received_at"])
+    _table(
+        db,
+        "outbox",
+        {
+            "id": int,
+            "kind": str,
+            "key": str,
+            "openid": str,
+            "payload": str,
+            "created_at": int,
+            "attempts": int,
+            "next_at": int,
+            "done_at": int,
+            "outcome": str,
+        },
+        pk="id",
+        defaults={"attempts": 0, "outcome": ""},
+    )
+    db.table("outbox").create_index(["kind", "key"], unique=True)
+    db.execute("create index idx_outbox_due on outbox (next_at) where done_at is null")
+    db.execute("create index idx_outbox_waiting on outbox (openid) where done_at is null")
+    _table(db, "quota", {"openid": str, "kind": str, "opened_at": int, "used": int}, pk=("openid", "kind"))
+
+
+@migrations()
+def m004_money(db: Database) -> None:
+    """Orders, tries to pay them, refunds, and whose each course is."""
+    _table(
+        db,
+        "orders",
+        {
+            "order_no": str,
+            "openid": str,
+            "course_id": str,
+            "title": str,
+            "amount_fen": int,
+            "state": str,
+            "created_at": int,
+            "expires_at": int,
+            "paid_at": int,
+            "paid_attempt": str,
+            "source": str,
+            "session": str,
+        },
+        pk="order_no",
+        foreign_keys=[("course_id", "courses", "course_id")],
+        defaults={"paid_attempt": "", "source": "", "session": ""},
+    )
+    db.table("orders").create_index(["openid", "created_at"])
+    db.table("orders").create_index(["state", "expires_at"])
+    _table(
+        db,
+        "attempts",
+        {
+            "out_trade_no": str,
+            "order_no": str,
+            "trade_type": str,
+            "payer": str,
+            "total_fen": int,
+            "request": str,
+            "state": str,
+            "created_at": int,
+            "time_expire": int,
+            "prepay": str,
+            "transaction_id": str,
+            "tries": int,
+            "next_query_at": int,
+        },
+        pk="out_trade_no",
+        foreign_keys=[("order_no", "orders", "order_no")],
+        defaults={"prepay": "", "tries": 0},
+    )
+    db.table("attempts").create_index(["order_no"])
+    db.table("attempts").create_index(["transaction_id"], unique=True)
+    db.execute("create index idx_attempts_due on attempts (next_query_at) where next_query_at is not null")
+    _table(
+        db,
+        "refunds",
+        {
+            "out_refund_no": str,
+            "out_trade_no": str,
+            "order_no": str,
+            "amount_fen": int,
+            "reason": str,
+            "request": str,
+            "state": str,
+            "created_at": int,
+            "tries": int,
+            "next_query_at": int,
+        },
+        pk="out_refund_no",
+        foreign_keys=[("out_trade_no", "attempts", "out_trade_no")],
+        defaults={"tries": 0},
+    )
+    db.table("refunds").create_index(["order_no"])
+    db.execute("create index idx_refunds_due on refunds (next_query_at) where next_query_at is not null")
+    _table(
+        db,
+        "entitlements",
+        {"openid": str, "course_id": str, "source": str, "order_no": str, "granted_at": int},
+        pk=("openid", "course_id"),
+        foreign_keys=[("course_id", "courses", "course_id")],
+        defaults={"order_no": ""},
+    )
+    _table(
+        db,
+        "notices",
+        {"id": str, "event_type": str, "subject": str, "result": str, "received_at": int},
+        pk="id",
+    )
+    _table(
+        db,
+        "anomalies",
+        {"id": int, "kind": str, "key": str, "detail": str, "created_at": int, "resolved_at": int},
+        pk="id",
+    )
+    db.table("anomalies").create_index(["kind", "key"], unique=True)
+
+
+@migrations()
+def m005_shared(db: Database) -> None:
+    """Tokens and one-use states, leases of the jobs, and version counters: what workers share."""
+    _table(db, "tokens", {"kind": str, "key": str, "value": str, "expires_at": int}, pk=("kind", "key"))
+    _table(db, "leases", {"name": str, "holder": str, "until": int}, pk="name")
+    _table(db, "versions", {"name": str, "number": int}, pk="name")

@@ -1,0 +1,270 @@
+"""Followers, their interests, the thread of their conversation, what they did, and the quota to reach them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.models import Follower
+from bot.store.rows import Row, Rows, epoch, instant, instant_or_none
+
+FOLLOWER = "openid, subscribed, personalised, channel, followed_at, unfollowed_at, last_seen_at"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """All that one message needs to know of its sender, fetched at once."""
+
+    follower: Follower
+    profile: str
+    context: str
+    context_at: datetime | None
+
+
+def _follower(row: Row) -> Follower:
+    openid, subscribed, personalised, channel, followed, unfollowed, seen = row[:7]
+    return Follower(
+        openid=openid,
+        subscribed=bool(subscribed),
+        personalised=bool(personalised),
+        channel=channel,
+        followed_at=instant_or_none(followed),
+        unfollowed_at=instant_or_none(unfollowed),
+        last_seen_at=instant(seen),
+    )
+
+
+class Followers:
+    """Who follows or has written to the account."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    def get(self, openid: str) -> Follower | None:
+        """Return one follower."""
+        row = self._rows.one(f"select {FOLLOWER} from followers where openid = ?", openid)
+        return _follower(row) if row else None
+
+    def known(self, openid: str) -> Known | None:
+        """Return the follower with profile and conversation, by one keyed look-up."""
+        row = self._rows.one(
+            "select f.openid, f.subscribed, f.personalised, f.channel, f.followed_at, f.unfollowed_at,"
+            " f.last_seen_at, i.profile, t.context, t.updated_at from followers f"
+            " left join interests i on i.openid = f.openid left join talks t on t.openid = f.openid"
+            " where f.openid = ?",
+            openid,
+        )
+        if row is None:
+            return None
+        return Known(_follower(row), row[7] or "", row[8] or "", instant_or_none(row[9]))
+
+    def seen(self, openid: str, now: datetime) -> None:
+        """Note that somebody wrote or tapped; who does so follows the account."""
+        self._rows.run(
+            "insert into followers (openid, subscribed, last_seen_at) values (?, 1, ?)"
+            " on conflict (openid) do update set subscribed = 1, last_seen_at = excluded.last_seen_at,"
+            " unfollowed_at = null",
+            openid,
+            epoch(now),
+        )
+
+    def follow(self, openid: str, now: datetime, channel: str) -> None:
+        """Note a follow; the channel that brought the follower first is kept."""
+        self._rows.run(
+            "insert into followers (openid, subscribed, channel, followed_at, last_seen_at) values (?, 1, ?, ?, ?)"
+            " on conflict (openid) do update set subscribed = 1, followed_at = excluded.followed_at,"
+            " unfollowed_at = null, last_seen_at = excluded.last_seen_at,"
+            " channel = case when followers.channel = '' then excluded.channel else followers.channel end",
+            openid,
+            channel,
+            epoch(now),
+            epoch(now),
+        )
+
+    def unfollow(self, openid: str, now: datetime) -> None:
+        """Note an unfollow: from now on nothing is pushed."""
+        self._rows.run(
+            "insert into followers (openid, subscribed, unfollowed_at, last_seen_at) values (?, 0, ?, ?)"
+            " on conflict (openid) do update set subscribed = 0, unfollowed_at = excluded.unfollowed_at",
+            openid,
+            epoch(now),
+            epoch(now),
+        )
+
+    def set_personalised(self, openid: str, *, on: bool) -> None:
+        """Switch the use of the profile on or off."""
+        self._rows.run("update followers set personalised = ? where openid = ?", int(on), openid)
+
+    def all(self, *, limit: int = 1_000_000) -> list[Follower]:
+        """Return followers, the latest seen first."""
+        sql = f"select {FOLLOWER} from followers order by last_seen_at desc, openid limit ?"
+        return [_follower(row) for row in self._rows.all(sql, limit)]
+
+    def forget(self, openid: str) -> None:
+        """Delete what is known of a person; what accounting needs is anonymised by ``Orders.anonymise``."""
+        for table in ("interests", "talks", "events", "dislikes", "quota", "outbox", "messages", "progress"):
+            self._rows.run(f"delete from {table} where openid = ?", openid)
+        self._rows.run("delete from entitlements where openid = ?", openid)
+        self._rows.run("delete from followers where openid = ?", openid)
+
+
+class Interests:
+    """The profile of each follower, as the JSON that recsys wrote, with the event that changed it last."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    def get(self, openid: str) -> str:
+        """Return the profile, empty for a stranger."""
+        row = self._rows.one("select profile from interests where openid = ?", openid)
+        return row[0] if row else ""
+
+    def put(self, openid: str, profile: str, event_id: int, now: datetime) -> None:
+        """Keep the profile together with its cause."""
+        self._rows.run(
+            "insert into interests (openid, profile, event_id, updated_at) values (?, ?, ?, ?)"
+            " on conflict (openid) do update set profile = excluded.profile, event_id = excluded.event_id,"
+            " updated_at = excluded.updated_at",
+            openid,
+            profile,
+            event_id,
+            epoch(now),
+        )
+
+    def clear(self, openid: str) -> None:
+        """Forget the profile."""
+        self._rows.run("delete from interests where openid = ?", openid)
+
+
+class Talks:
+    """The thread of each conversation, as JSON."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    def put(self, openid: str, context: str, now: datetime) -> None:
+        """Keep the thread."""
+        self._rows.run(
+            "insert into talks (openid, context, updated_at) values (?, ?, ?)"
+            " on conflict (openid) do update set context = excluded.context, updated_at = excluded.updated_at",
+            openid,
+            context,
+            epoch(now),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing a follower did or was shown."""
+
+    openid: str
+    kind: str
+    course_id: str
+    detail: str
+    at: datetime
+
+
+class Events:
+    """What followers did: mention, impression, click, view, finish, buy, dislike, follow, unfollow."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    def add(self, openid: str, kind: str, now: datetime, *, course_id: str = "", detail: str = "") -> int:
+        """Append one event and return its number."""
+        return self._rows.insert(
+            "insert into events (openid, kind, course_id, detail, at) values (?, ?, ?, ?, ?)",
+            openid,
+            kind,
+            course_id,
+            detail,
+            epoch(now),
+        )
+
+    def add_shown(self, openid: str, course_ids: Iterable[str], now: datetime) -> None:
+        """Append an impression for each course; ``detail`` is its place in the list, from 1."""
+        at = epoch(now)
+        self._rows.run_many(
+            "insert into events (openid, kind, course_id, detail, at) values (?, 'impression', ?, ?, ?)",
+            [(openid, course_id, str(place), at) for place, course_id in enumerate(course_ids, 1)],
+        )
+
+    def of(self, openid: str) -> list[Event]:
+        """Return everything recorded of one follower, oldest first."""
+        rows = self._rows.all(
+            "select openid, kind, course_id, detail, at from events where openid = ? order by id", openid
+        )
+        return [Event(row[0], row[1], row[2], row[3], instant(row[4])) for row in rows]
+
+    def about_courses(self, kinds: Iterable[str]) -> Iterable[Event]:
+        """Return all events of some kinds that name a course, oldest first."""
+        wanted = list(kinds)
+        marks = ",".join("?" * len(wanted))
+        rows = self._rows.all(
+            "select openid, kind, course_id, detail, at from events"
+            f" where course_id <> '' and kind in ({marks}) order by id",
+            *wanted,
+        )
+        return (Event(row[0], row[1], row[2], row[3], instant(row[4])) for row in rows)
+
+
+class Dislikes:
+    """Courses a follower does not want to see again."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    def add(self, openid: str, course_id: str, now: datetime) -> None:
+        """Hide a course from a follower."""
+        self._rows.run(
+            "insert into dislikes (openid, course_id, at) values (?, ?, ?) on conflict do nothing",
+            openid,
+            course_id,
+            epoch(now),
+        )
+
+    def remove(self, openid: str, course_id: str) -> None:
+        """Show it again."""
+        self._rows.run("delete from dislikes where openid = ? and course_id = ?", openid, course_id)
+
+    def of(self, openid: str) -> list[str]:
+        """Return the hidden courses of a follower."""
+        return [row[0] for row in self._rows.all("select course_id from dislikes where openid = ?", openid)]
+
+
+class Quota:
+    """How many customer-service messages WeChat still allows, by the window that a follower opened."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    def open(self, openid: str, kind: str, now: datetime) -> None:
+        """Open a window anew: the follower wrote ("message") or tapped, scanned or followed ("touch")."""
+        self._rows.run(
+            "insert into quota (openid, kind, opened_at, used) values (?, ?, ?, 0)"
+            " on conflict (openid, kind) do update set opened_at = excluded.opened_at, used = 0",
+            openid,
+            kind,
+            epoch(now),
+        )
+
+    def take(self, openid: str, kind: str, now: datetime, *, seconds: int, limit: int) -> bool:
+        """Use up one message of a window; False when it is closed or used up."""
+        return bool(
+            self._rows.run(
+                "update quota set used = used + 1 where openid = ? and kind = ? and opened_at > ? and used < ?",
+                openid,
+                kind,
+                epoch(now) - seconds,
+                limit,
+            )
+        )
+
+    def give_back(self, openid: str, kind: str) -> None:
+        """Return one message that was surely not sent."""
+        self._rows.run("update quota set used = used - 1 where openid = ? and kind = ? and used > 0", openid, kind)
+
+    def shut(self, openid: str) -> None:
+        """Close every window: WeChat said that nothing more may be sent."""
+        self._rows.run("delete from quota where openid = ?", openid)

@@ -1,0 +1,60 @@
+"""One unit of work: every table within reach, all of it kept or none."""
+
+from __future__ import annotations
+
+from bot.store.catalogue import Courses, Lessons, PopularityScores
+from bot.store.inbox import Messages
+from bot.store.money import Anomalies, Attempts, Entitlements, Notices, Orders, Refunds
+from bot.store.outbox import Outbox
+from bot.store.people import Dislikes, Events, Followers, Interests, Quota, Talks
+from bot.store.rows import Rows
+from bot.store.shared import Leases, Tokens, Versions
+
+
+class Tx:
+    """The tables, bound to one connection; only a ``Store`` makes these."""
+
+    __slots__ = (
+        "anomalies",
+        "attempts",
+        "courses",
+        "dislikes",
+        "entitlements",
+        "events",
+        "followers",
+        "interests",
+        "leases",
+        "lessons",
+        "messages",
+        "notices",
+        "orders",
+        "outbox",
+        "popularity",
+        "quota",
+        "refunds",
+        "talks",
+        "tokens",
+        "versions",
+    )
+
+    def __init__(self, rows: Rows) -> None:
+        self.followers = Followers(rows)
+        self.interests = Interests(rows)
+        self.talks = Talks(rows)
+        self.events = Events(rows)
+        self.dislikes = Dislikes(rows)
+        self.quota = Quota(rows)
+        self.messages = Messages(rows)
+        self.outbox = Outbox(rows)
+        self.courses = Courses(rows)
+        self.lessons = Lessons(rows)
+        self.popularity = PopularityScores(rows)
+        self.orders = Orders(rows)
+        self.attempts = Attempts(rows)
+        self.refunds = Refunds(rows)
+        self.entitlements = Entitlements(rows)
+        self.notices = Notices(rows)
+        self.anomalies = Anomalies(rows)
+        self.tokens = Tokens(rows)
+        self.leases = Leases(rows)
+        self.versions = Versions(rows)
