@@ -1,0 +1,572 @@
+"""Buying: an order, its tries to pay, and the one function that may call an order paid.
+
+What a notice, a query or a close says goes through ``book_paid``; it changes attempt, order, entitlement and outbox
+in one transaction, and its second call is quiet. An unclear answer of WeChat Pay is never taken for one: the
+attempt row stands before the call, the query job asks later, a repeat uses the same number and the same bytes.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from bot.errors import AlreadyPaid, NotAllowed, NotFound, PayRejected, PayUnknown, TradeClosed, TradeNoUsed
+from bot.models import (
+    Attempt,
+    AttemptState,
+    Course,
+    Entitlement,
+    Order,
+    OrderState,
+    Refund,
+    RefundFacts,
+    RefundState,
+    Trade,
+    TradeType,
+)
+from bot.ports import Clock, PayGateway, PrepayOrder
+from bot.store import Store, Tx
+
+log = logging.getLogger("zhike.orders")
+
+OPEN = (AttemptState.NEW, AttemptState.NOTPAY)
+UNFINISHED = (RefundState.NEW, RefundState.PROCESSING, RefundState.ABNORMAL)
+QUERY_DELAYS = (5, 30, 60, 180, 300, 600, 1800)
+REFUND_DELAYS = (60, 300, 1800, 7200, 21600, 86400)
+GRACE = timedelta(seconds=30)
+LEAST_TIME_TO_PAY = timedelta(minutes=2)
+BETWEEN_REFUNDS = timedelta(seconds=60)
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+class Outcome(StrEnum):
+    """What came of a wish to buy."""
+
+    TO_PAY = "to_pay"
+    GRANTED = "granted"
+    OWNED = "owned"
+
+
+class Booked(StrEnum):
+    """What came of a payment that WeChat reports."""
+
+    PAID = "paid"
+    AGAIN = "again"
+    SECOND = "second"
+    ANOMALY = "anomaly"
+    NOT_PAID = "not_paid"
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The answer to ``place``; ``order`` only when there is something to pay."""
+
+    outcome: Outcome
+    course: Course
+    order: Order | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Merchant:
+    """Who we are at WeChat Pay: a payment for anybody else is not ours."""
+
+    app_id: str
+    mch_id: str
+
+
+class BuyObserver(Protocol):
+    """Told, inside the transaction, that a course became somebody's, so that interests can follow."""
+
+    def bought(self, tx: Tx, openid: str, course: Course, now: datetime) -> None:
+        """Note the signal."""
+        ...
+
+
+def new_order_no(now: datetime) -> str:
+    """Return a number nobody can guess: the day for people, fifty random bits for the rest."""
+    return f"ZK{now:%y%m%d}" + "".join(secrets.choice(ALPHABET) for _ in range(10))
+
+
+def next_query(attempt: Attempt, now: datetime) -> datetime:
+    """Say when to ask WeChat again, at the latest when the time to pay is over."""
+    delay = QUERY_DELAYS[min(attempt.tries, len(QUERY_DELAYS) - 1)]
+    return min(now + timedelta(seconds=delay), max(attempt.time_expire + GRACE, now + timedelta(seconds=5)))
+
+
+class Orders:
+    """The service of buying. ``wake`` is called after commits that left something to tell."""
+
+    def __init__(
+        self,
+        store: Store,
+        gateway: PayGateway,
+        clock: Clock,
+        *,
+        merchant: Merchant,
+        order_minutes: int,
+        observer: BuyObserver,
+        wake: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._gateway = gateway
+        self._clock = clock
+        self._merchant = merchant
+        self._lifetime = timedelta(minutes=order_minutes)
+        self._observer = observer
+        self._wake = wake
+
+    # Placing -----------------------------------------------------------------------------------------------
+
+    def place_in(
+        self, tx: Tx, openid: str, course_id: str, now: datetime, *, source: str = "", session: str = ""
+    ) -> Placed:
+        """Decide, inside a transaction, what a wish to buy comes to; see ``place``."""
+        course = tx.courses.get(course_id)
+        if course is None:
+            raise NotFound(f"没有课程 {course_id}")
+        if openid and tx.entitlements.get(openid, course_id):
+            return Placed(Outcome.OWNED, course)
+        if not course.on_sale:
+            raise NotAllowed(f"《{course.title}》现在不在售")
+        if course.free:
+            if not openid:
+                raise NotAllowed("免费课请在微信里打开领取")
+            tx.entitlements.grant(Entitlement(openid, course_id, "free", "", now))
+            self._observer.bought(tx, openid, course, now)
+            return Placed(Outcome.GRANTED, course)
+        for order in tx.orders.pending(openid, course_id, session):
+            if order.amount_fen == course.price_fen and order.expires_at - now > LEAST_TIME_TO_PAY:
+                return Placed(Outcome.TO_PAY, course, order)
+        order = Order(
+            order_no=new_order_no(now),
+            openid=openid,
+            course_id=course_id,
+            title=course.title,
+            amount_fen=course.price_fen,
+            state=OrderState.PENDING,
+            created_at=now,
+            expires_at=now + self._lifetime,
+            source=source,
+            session=session,
+        )
+        tx.orders.add(order)
+        return Placed(Outcome.TO_PAY, course, order)
+
+    async def place(self, openid: str, course_id: str, *, source: str = "", session: str = "") -> Placed:
+        """Order a course: free ones are granted at once, owned ones not sold twice, an open order is reused.
+
+        ``openid`` may be empty outside WeChat; then the order belongs to the browser ``session`` until its payer
+        is known. ``NotFound`` and ``NotAllowed`` say why nothing can be bought.
+        """
+        now = self._clock.now()
+        placed = await self._store.write(
+            lambda tx: self.place_in(tx, openid, course_id, now, source=source, session=session), durable=True
+        )
+        log.info("order.placed course=%s outcome=%s", course_id, placed.outcome)
+        return placed
+
+    # Paying ------------------------------------------------------------------------------------------------
+
+    async def checkout(self, order_no: str, trade_type: TradeType, payer: str) -> Attempt:
+        """Return an attempt that WeChat has taken: its ``prepay`` is a prepay_id (JSAPI) or a code_url (NATIVE).
+
+        ``AlreadyPaid``: the order is paid, look at it again. ``PayUnknown``: try this order again in a moment.
+        """
+        await self._close_others(order_no, trade_type, payer)
+        attempt = await self._open_attempt(order_no, trade_type, payer)
+        try:
+            prepay = await self._prepay(attempt)
+        except (TradeClosed, TradeNoUsed):
+            await self._fail(attempt)
+            attempt = await self._open_attempt(order_no, trade_type, payer)
+            prepay = await self._prepay(attempt)
+        await self._store.write(lambda tx: tx.attempts.placed(attempt.out_trade_no, prepay))
+        fresh = await self._store.read(lambda tx: tx.attempts.get(attempt.out_trade_no))
+        assert fresh is not None
+        return fresh
+
+    async def _prepay(self, attempt: Attempt) -> str:
+        try:
+            return await self._gateway.prepay(attempt.trade_type, attempt.request)
+        except PayUnknown:
+            log.warning("attempt.unknown no=%s", attempt.out_trade_no)
+            return await self._gateway.prepay(attempt.trade_type, attempt.request)
+        except AlreadyPaid:
+            await self.sync_attempt(attempt.out_trade_no)
+            raise
+        except (TradeClosed, TradeNoUsed):
+            raise
+        except PayRejected:
+            await self._fail(attempt)
+            raise
+
+    async def _fail(self, attempt: Attempt) -> None:
+        def work(tx: Tx) -> None:
+            tx.attempts.move(attempt.out_trade_no, AttemptState.FAILED, (AttemptState.NEW, AttemptState.NOTPAY))
+            tx.attempts.schedule(attempt.out_trade_no, None, tried=False)
+
+        await self._store.write(work)
+
+    async def _open_attempt(self, order_no: str, trade_type: TradeType, payer: str) -> Attempt:
+        """Find the open attempt of this (order, trade type, payer), or write a new one down, before any call."""
+        now = self._clock.now()
+
+        def work(tx: Tx) -> Attempt:
+            order = self._payable(tx, order_no, now)
+            attempts = tx.attempts.of(order_no)
+            for attempt in attempts:
+                if (attempt.trade_type, attempt.payer) == (trade_type, payer) and attempt.state in OPEN:
+                    return attempt
+            number = f"{order_no}{len(attempts) + 1:02d}"
+            request = self._gateway.prepay_request(
+                PrepayOrder(trade_type, number, order.title, order.amount_fen, order.expires_at, payer)
+            )
+            attempt = Attempt(
+                out_trade_no=number,
+                order_no=order_no,
+                trade_type=trade_type,
+                payer=payer,
+                total_fen=order.amount_fen,
+                request=request,
+                state=AttemptState.NEW,
+                created_at=now,
+                time_expire=order.expires_at,
+                next_query_at=now + timedelta(seconds=QUERY_DELAYS[0]),
+            )
+            tx.attempts.add(attempt)
+            return attempt
+
+        return await self._store.write(work, durable=True)
+
+    def _payable(self, tx: Tx, order_no: str, now: datetime) -> Order:
+        order = tx.orders.get(order_no)
+        if order is None:
+            raise NotFound(f"没有订单 {order_no}")
+        if order.state is not OrderState.PENDING:
+            raise NotAllowed(f"订单 {order_no} 现在是 {order.state}，不能再付款")
+        if order.expires_at <= now:
+            raise NotAllowed(f"订单 {order_no} 已过付款时间")
+        return order
+
+    async def _close_others(self, order_no: str, trade_type: TradeType, payer: str) -> None:
+        """Close attempts of another kind first, so that one order is not paid twice."""
+        for attempt in await self._store.read(lambda tx: tx.attempts.of(order_no)):
+            if (attempt.trade_type, attempt.payer) != (trade_type, payer) and attempt.state in OPEN:
+                await self._close(attempt)
+
+    async def _close(self, attempt: Attempt) -> bool:
+        """Close one attempt at WeChat; True when it is surely closed. A paid one is booked instead."""
+        no = attempt.out_trade_no
+        await self._store.write(lambda tx: tx.attempts.move(no, AttemptState.CLOSING, OPEN))
+        try:
+            trade = await self._gateway.query(no)
+            if trade is not None and trade.paid:
+                await self.book_paid(trade, "close")
+                return False
+            if trade is not None and trade.trade_state != "CLOSED":
+                await self._gateway.close(no)
+        except AlreadyPaid:
+            await self._reschedule(attempt)
+            return False
+        except PayUnknown:
+            await self._reschedule(attempt)
+            raise
+
+        def work(tx: Tx) -> bool:
+            tx.attempts.schedule(no, None, tried=False)
+            return tx.attempts.move(no, AttemptState.CLOSED, (AttemptState.CLOSING,))
+
+        return await self._store.write(work)
+
+    # Booking -----------------------------------------------------------------------------------------------
+
+    async def book_paid(self, trade: Trade, source: str) -> Booked:
+        """Believe a report of WeChat Pay if it fits, and grant what was paid for, exactly once."""
+        now = self._clock.now()
+        booked = await self._store.write(lambda tx: self._book(tx, trade, source, now), durable=True)
+        log.info("order.booked no=%s source=%s result=%s", trade.out_trade_no, source, booked)
+        if booked in {Booked.PAID, Booked.SECOND}:
+            self._wake()
+        return booked
+
+    def _book(self, tx: Tx, trade: Trade, source: str, now: datetime) -> Booked:
+        attempt = tx.attempts.get(trade.out_trade_no)
+        problem = self._mismatch(trade, attempt)
+        if problem or attempt is None:
+            tx.anomalies.add("payment_mismatch", trade.out_trade_no or "?", f"{problem}（来源 {source}）", now)
+            return Booked.ANOMALY
+        if not trade.paid:
+            return Booked.NOT_PAID
+        if not tx.attempts.succeed(
+            attempt.out_trade_no, trade.transaction_id, trade.payer_openid, attempt.total_fen
+        ):
+            return Booked.AGAIN
+        order = tx.orders.get(attempt.order_no)
+        assert order is not None, "an attempt cannot exist without its order"
+        owner = order.openid or trade.payer_openid
+        paid_at = trade.success_time or now
+        if not tx.orders.pay(order.order_no, attempt.out_trade_no, owner, paid_at):
+            return self._second(tx, order, attempt, owner, now)
+        if order.state is OrderState.CANCELLED:
+            tx.anomalies.add("late_payment", attempt.out_trade_no, "订单过期后才收到付款，已照常开通", now)
+        return self._grant(tx, order, attempt, owner, now)
+
+    def _mismatch(self, trade: Trade, attempt: Attempt | None) -> str:
+        """Say in what a report does not fit us; empty when it does."""
+        if attempt is None:
+            return "没有这笔付款的记录"
+        if trade.mch_id != self._merchant.mch_id:
+            return f"商户号不符：{trade.mch_id}"
+        if trade.app_id != self._merchant.app_id:
+            return f"AppID 不符：{trade.app_id}"
+        if trade.paid and trade.currency != "CNY":
+            return f"币种不符：{trade.currency}"
+        if trade.paid and trade.total_fen != attempt.total_fen:
+            return f"金额不符：应付 {attempt.total_fen} 分，实付 {trade.total_fen} 分"
+        return ""
+
+    def _grant(self, tx: Tx, order: Order, attempt: Attempt, owner: str, now: datetime) -> Booked:
+        if not owner:
+            tx.anomalies.add("no_payer", attempt.out_trade_no, "已付款，但微信没有给出付款人", now)
+            return Booked.ANOMALY
+        if not tx.entitlements.grant(Entitlement(owner, order.course_id, "order", order.order_no, now)):
+            return self._second(tx, order, attempt, owner, now)
+        course = tx.courses.get(order.course_id)
+        assert course is not None, "an order cannot exist without its course"
+        self._observer.bought(tx, owner, course, now)
+        payload = {"order_no": order.order_no, "course_id": order.course_id, "title": order.title}
+        tx.outbox.put("paid", order.order_no, owner, {**payload, "amount_fen": attempt.total_fen}, now, due=now)
+        return Booked.PAID
+
+    def _second(self, tx: Tx, order: Order, attempt: Attempt, owner: str, now: datetime) -> Booked:
+        """Give back a payment for what the follower has already: an order paid twice, or a course bought twice."""
+        tx.anomalies.add("double_payment", attempt.out_trade_no, "同一门课付了两次，第二笔自动退款", now)
+        self._add_refund(tx, order, attempt, attempt.total_fen, "重复付款，原路退回", now)
+        if owner:
+            payload = {"order_no": order.order_no, "title": order.title, "amount_fen": attempt.total_fen}
+            tx.outbox.put("paid_twice", attempt.out_trade_no, owner, payload, now, due=now)
+        return Booked.SECOND
+
+    # Asking and expiring -----------------------------------------------------------------------------------
+
+    async def sync_attempt(self, out_trade_no: str) -> None:
+        """Ask WeChat about one attempt and act on the answer; when it is over time, close it."""
+        attempt = await self._store.read(lambda tx: tx.attempts.get(out_trade_no))
+        if attempt is None:
+            raise NotFound(f"没有付款记录 {out_trade_no}")
+        if attempt.state not in (*OPEN, AttemptState.CLOSING):
+            await self._store.write(lambda tx: tx.attempts.schedule(out_trade_no, None, tried=False))
+            return
+        if self._clock.now() >= attempt.time_expire + GRACE or attempt.state is AttemptState.CLOSING:
+            await self._expire(attempt)
+            return
+        try:
+            trade = await self._gateway.query(out_trade_no)
+        except (PayUnknown, PayRejected) as error:
+            log.warning("attempt.query_failed no=%s error=%s", out_trade_no, error)
+            await self._reschedule(attempt)
+            return
+        if trade is not None and trade.paid:
+            await self.book_paid(trade, "query")
+        await self._reschedule(attempt)
+
+    async def _expire(self, attempt: Attempt) -> None:
+        try:
+            closed = await self._close(attempt)
+        except (PayUnknown, PayRejected) as error:
+            log.warning("attempt.close_failed no=%s error=%s", attempt.out_trade_no, error)
+            await self._reschedule(attempt)
+            return
+        if closed:
+            await self._cancel_over(attempt.order_no)
+
+    def _cancel_if_over(self, tx: Tx, order_no: str) -> bool:
+        order = tx.orders.get(order_no)
+        unclear = [each for each in tx.attempts.of(order_no) if each.state in (*OPEN, AttemptState.CLOSING)]
+        if order is None or unclear or order.expires_at > self._clock.now():
+            return False
+        return tx.orders.cancel(order_no)
+
+    async def _cancel_over(self, order_no: str) -> None:
+        await self._store.write(lambda tx: self._cancel_if_over(tx, order_no))
+
+    async def _reschedule(self, attempt: Attempt) -> None:
+        """Ask again later, unless somebody has settled it in the meantime."""
+        at = next_query(attempt, self._clock.now())
+
+        def work(tx: Tx) -> None:
+            fresh = tx.attempts.get(attempt.out_trade_no)
+            if fresh is not None and fresh.state in (*OPEN, AttemptState.CLOSING):
+                tx.attempts.schedule(attempt.out_trade_no, at)
+
+        await self._store.write(work)
+
+    async def sync_order(self, order_no: str) -> Order:
+        """Ask WeChat about every attempt of an order that is not settled, and return the order as it is then."""
+        order = await self._store.read(lambda tx: tx.orders.get(order_no))
+        if order is None:
+            raise NotFound(f"没有订单 {order_no}")
+        for attempt in await self._store.read(lambda tx: tx.attempts.of(order_no)):
+            if attempt.state in (*OPEN, AttemptState.CLOSING):
+                await self.sync_attempt(attempt.out_trade_no)
+        for refund in await self._store.read(lambda tx: tx.refunds.of(order_no)):
+            if refund.state in (RefundState.NEW, RefundState.PROCESSING):
+                await self.push_refund(refund.out_refund_no)
+        fresh = await self._store.read(lambda tx: tx.orders.get(order_no))
+        assert fresh is not None
+        return fresh
+
+    async def run_due(self) -> int:
+        """Ask about attempts and refunds whose moment has come, and cancel orders that nobody tried to pay."""
+        now = self._clock.now()
+        attempts = await self._store.read(lambda tx: tx.attempts.due(now))
+        for attempt in attempts:
+            await self.sync_attempt(attempt.out_trade_no)
+        refunds = await self._store.read(lambda tx: tx.refunds.due(now))
+        for refund in refunds:
+            await self.push_refund(refund.out_refund_no)
+        expired = await self._store.read(lambda tx: tx.orders.expired(now))
+        for order in expired:
+            await self._cancel_over(order.order_no)
+        return len(attempts) + len(refunds) + len(expired)
+
+    # Refunding ---------------------------------------------------------------------------------------------
+
+    def _add_refund(
+        self, tx: Tx, order: Order, attempt: Attempt, amount_fen: int, reason: str, now: datetime
+    ) -> Refund:
+        number = f"R{attempt.out_trade_no}{len(tx.refunds.of(order.order_no)) + 1:02d}"
+        request = self._gateway.refund_request(
+            out_trade_no=attempt.out_trade_no,
+            out_refund_no=number,
+            refund_fen=amount_fen,
+            total_fen=attempt.total_fen,
+            reason=reason,
+        )
+        refund = Refund(
+            out_refund_no=number,
+            out_trade_no=attempt.out_trade_no,
+            order_no=order.order_no,
+            amount_fen=amount_fen,
+            reason=reason,
+            request=request,
+            state=RefundState.NEW,
+            created_at=now,
+            next_query_at=now,
+        )
+        tx.refunds.add(refund)
+        return refund
+
+    async def refund(self, order_no: str, amount_fen: int | None, reason: str) -> Refund:
+        """Give money back, all that is left when ``amount_fen`` is None; ``NotAllowed`` says why not.
+
+        The row stands before the call; a refund counts as done only when WeChat says SUCCESS.
+        """
+        now = self._clock.now()
+
+        def work(tx: Tx) -> Refund:
+            order = tx.orders.get(order_no)
+            if order is None:
+                raise NotFound(f"没有订单 {order_no}")
+            if order.state not in (OrderState.PAID, OrderState.REFUNDED_PART):
+                raise NotAllowed(f"订单 {order_no} 现在是 {order.state}，没有可退的钱")
+            attempt = tx.attempts.get(order.paid_attempt)
+            assert attempt is not None, "a paid order names its attempt"
+            earlier = [each for each in tx.refunds.of(order_no) if each.out_trade_no == attempt.out_trade_no]
+            self._check_refund(earlier, now)
+            live = [e for e in earlier if e.state not in (RefundState.CLOSED, RefundState.REJECTED)]
+            left = attempt.total_fen - sum(each.amount_fen for each in live)
+            amount = left if amount_fen is None else amount_fen
+            if not 0 < amount <= left:
+                raise NotAllowed(f"订单 {order_no} 最多还能退 {left / 100:.2f} 元")
+            return self._add_refund(tx, order, attempt, amount, reason, now)
+
+        refund = await self._store.write(work, durable=True)
+        await self.push_refund(refund.out_refund_no)
+        fresh = await self._store.read(lambda tx: tx.refunds.get(refund.out_refund_no))
+        assert fresh is not None
+        return fresh
+
+    @staticmethod
+    def _check_refund(earlier: list[Refund], now: datetime) -> None:
+        if any(each.state in UNFINISHED for each in earlier):
+            raise NotAllowed("上一笔退款还没有结果，请先用 orders sync 查询")
+        if any(now - each.created_at < BETWEEN_REFUNDS for each in earlier):
+            raise NotAllowed("两笔退款之间至少间隔 60 秒，请稍后再试")
+
+    async def push_refund(self, out_refund_no: str) -> None:
+        """Send a refund that WeChat does not know yet, or ask about one that it does."""
+        refund = await self._store.read(lambda tx: tx.refunds.get(out_refund_no))
+        if refund is None or refund.state not in (RefundState.NEW, RefundState.PROCESSING):
+            await self._store.write(lambda tx: tx.refunds.schedule(out_refund_no, None))
+            return
+        at = self._clock.now() + timedelta(seconds=REFUND_DELAYS[min(refund.tries, len(REFUND_DELAYS) - 1)])
+        await self._store.write(lambda tx: tx.refunds.schedule(out_refund_no, at))
+        try:
+            facts = await self._gateway.query_refund(out_refund_no)
+            if facts is None:
+                facts = await self._gateway.refund(refund.request)
+        except PayUnknown as error:
+            log.warning("refund.unknown no=%s error=%s", out_refund_no, error)
+            return
+        except PayRejected as error:
+            await self._refuse_refund(refund, error)
+            return
+        await self.book_refund(facts)
+
+    async def _refuse_refund(self, refund: Refund, error: PayRejected) -> None:
+        """Keep a refund that only lacks balance for later; give up on one that WeChat will never take."""
+        now = self._clock.now()
+
+        def work(tx: Tx) -> None:
+            tx.anomalies.add("refund_refused", refund.out_refund_no, str(error), now)
+            if error.code.replace("_", "") != "NOTENOUGH":
+                tx.refunds.move(refund.out_refund_no, RefundState.REJECTED, (RefundState.NEW,))
+                tx.refunds.schedule(refund.out_refund_no, None)
+
+        await self._store.write(work, durable=True)
+
+    async def book_refund(self, facts: RefundFacts) -> None:
+        """Note what WeChat says of a refund; access ends when a whole refund was accepted."""
+        now = self._clock.now()
+        await self._store.write(lambda tx: self._book_refund(tx, facts, now), durable=True)
+        log.info("refund.booked no=%s status=%s", facts.out_refund_no, facts.status)
+        self._wake()
+
+    def _book_refund(self, tx: Tx, facts: RefundFacts, now: datetime) -> None:
+        refund = tx.refunds.get(facts.out_refund_no)
+        if refund is None or (facts.refund_fen and facts.refund_fen != refund.amount_fen):
+            tx.anomalies.add("refund_mismatch", facts.out_refund_no, "微信退款与本地记录不符", now)
+            return
+        open_states = (RefundState.NEW, RefundState.PROCESSING, RefundState.ABNORMAL)
+        if facts.status == "SUCCESS":
+            if tx.refunds.move(refund.out_refund_no, RefundState.SUCCESS, open_states):
+                self._refund_succeeded(tx, refund, now)
+        elif facts.status == "PROCESSING":
+            tx.refunds.move(refund.out_refund_no, RefundState.PROCESSING, (RefundState.NEW,))
+        elif facts.status in {"ABNORMAL", "CLOSED"}:
+            tx.refunds.move(refund.out_refund_no, RefundState(facts.status), open_states)
+            tx.anomalies.add(
+                f"refund_{facts.status.lower()}", refund.out_refund_no, "退款没有到账，请人工处理", now
+            )
+        if facts.status != "PROCESSING":
+            tx.refunds.schedule(refund.out_refund_no, None)
+
+    def _refund_succeeded(self, tx: Tx, refund: Refund, now: datetime) -> None:
+        order = tx.orders.get(refund.order_no)
+        attempt = tx.attempts.get(refund.out_trade_no)
+        assert order is not None and attempt is not None, "a refund belongs to an attempt of an order"  # noqa: PT018
+        done = [each for each in tx.refunds.of(order.order_no) if each.out_trade_no == attempt.out_trade_no]
+        whole = sum(e.amount_fen for e in done if e.state is RefundState.SUCCESS) >= attempt.total_fen
+        if order.paid_attempt == attempt.out_trade_no:
+            tx.orders.mark_refunded(order.order_no, whole=whole)
+            if whole:
+                tx.entitlements.revoke(order.openid, order.course_id, order.order_no)
+        if order.openid:
+            payload = {"title": order.title, "amount_fen": refund.amount_fen, "order_no": order.order_no}
+            tx.outbox.put("refunded", refund.out_refund_no, order.openid, payload, now, due=now)
