@@ -141,9 +141,9 @@ class RecsysSettings:
 
     interest_half_life_days: float = _setting(30.0, _between(1, 3650))
     popularity_half_life_days: float = _setting(14.0, _between(1, 3650))
-    interest_weight: float = _setting(0.35, _between(0, 5))
-    popularity_weight: float = _setting(0.1, _between(0, 5))
-    diversity: float = _setting(0.75, _between(0, 1))
+    interest_weight: float = _setting(0.3, _between(0, 5))
+    popularity_weight: float = _setting(0.05, _between(0, 5))
+    variety: float = _setting(0.3, _between(0, 0.95))
     refresh_seconds: float = _setting(1.0, _between(0.05, 3600))
     stop_words_file: str = _setting("data/stop_words.txt")
     user_words_file: str = _setting("data/user_words.txt")
@@ -157,6 +157,8 @@ class ChatSettings:
     list_size: int = _setting(5, _between(1, 5))
     context_minutes: int = _setting(30, _between(1, 1440))
     reply_deadline_seconds: float = _setting(4.3, _between(0.05, 4.8))
+    message_quota: int = _setting(5, _between(0, 20))
+    touch_quota: int = _setting(3, _between(0, 20))
     human_contact: str = _setting("")
     refund_note: str = _setting("购买后 7 天内、学习未过半可申请退款")
 

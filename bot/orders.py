@@ -98,8 +98,12 @@ def next_query(attempt: Attempt, now: datetime) -> datetime:
     return min(now + timedelta(seconds=delay), max(attempt.time_expire + GRACE, now + timedelta(seconds=5)))
 
 
+def _nobody() -> None:
+    """Wake nobody: the next round finds what there is to tell."""
+
+
 class Orders:
-    """The service of buying. ``wake`` is called after commits that left something to tell."""
+    """The service of buying."""
 
     def __init__(
         self,
@@ -110,7 +114,6 @@ class Orders:
         merchant: Merchant,
         order_minutes: int,
         observer: BuyObserver,
-        wake: Callable[[], None],
     ) -> None:
         self._store = store
         self._gateway = gateway
@@ -118,6 +121,10 @@ class Orders:
         self._merchant = merchant
         self._lifetime = timedelta(minutes=order_minutes)
         self._observer = observer
+        self._wake: Callable[[], None] = _nobody
+
+    def on_news(self, wake: Callable[[], None]) -> None:
+        """Have ``wake`` called after every commit that left something to tell."""
         self._wake = wake
 
     # Placing -----------------------------------------------------------------------------------------------

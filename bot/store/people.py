@@ -69,6 +69,14 @@ class Followers:
             epoch(now),
         )
 
+    def ensure(self, openid: str, now: datetime) -> None:
+        """Make a row for somebody who has not written yet (who paid in a browser, say); changes no other."""
+        self._rows.run(
+            "insert into followers (openid, subscribed, last_seen_at) values (?, 0, ?) on conflict do nothing",
+            openid,
+            epoch(now),
+        )
+
     def follow(self, openid: str, now: datetime, channel: str) -> None:
         """Note a follow; the channel that brought the follower first is kept."""
         self._rows.run(

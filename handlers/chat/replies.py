@@ -1,0 +1,283 @@
+"""Every sentence a follower reads in the chat. Warm, short, and always with the next thing to try."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from urllib.parse import quote
+
+from bot.models import Course, Order, OrderState
+from recsys.base import Recommendation
+
+PRIVACY = "为了推荐更合适的课，我会记住你聊到的兴趣；回复「隐私」可以查看或关闭。"
+HINT = "回复数字看详情，也可以说「换一批」「便宜点」「为什么」。"
+STARTERS = ("热门课程", "免费课程", "我想学数据分析")
+ORDER_STATES: Mapping[OrderState, str] = {
+    OrderState.PENDING: "待付款",
+    OrderState.PAID: "已付款",
+    OrderState.CANCELLED: "已取消",
+    OrderState.REFUNDED_PART: "部分退款",
+    OrderState.REFUNDED: "已退款",
+}
+
+
+def tap(text: str, label: str, tap_id: str = "") -> str:
+    """Return an in-text link that sends ``text`` as if it had been typed."""
+    query = f"msgmenucontent={quote(text)}&amp;msgmenuid={quote(tap_id or text)}"
+    return f'<a href="weixin://bizmsgmenu?{query.replace("&amp;", "&")}">{html.escape(label, quote=False)}</a>'
+
+
+def link(url: str, label: str) -> str:
+    """Return an in-text link to a page."""
+    return f'<a href="{url}">{html.escape(label, quote=False)}</a>'
+
+
+def yuan(fen: int) -> str:
+    """Show a price: free, whole yuan, or with its jiao and fen."""
+    if fen == 0:
+        return "免费"
+    return f"¥{fen // 100}" if fen % 100 == 0 else f"¥{fen / 100:.2f}"
+
+
+def starters() -> str:
+    """Three things to begin with, to tap or to type."""
+    return "\n".join(f"{number}. {tap(words, words)}" for number, words in enumerate(STARTERS, 1))
+
+
+def welcome(account: str, *, again: bool) -> str:
+    """Greet a new or a returning follower."""
+    hello = f"欢迎回来！我是{account}。" if again else f"你好，我是{account}，帮你找到合适的课。"
+    return f"{hello}\n直接告诉我想学什么，或者点一下：\n{starters()}\n{PRIVACY}"
+
+
+def welcome_payer(account: str) -> str:
+    """Greet somebody who followed from the receipt of a payment."""
+    return f"谢谢你的支持，我是{account}！\n回复「我的课程」看已开通的课，回复「我的订单」看订单。\n{PRIVACY}"
+
+
+def help_text() -> str:
+    """Say what the bot can do."""
+    return (
+        "可以这样用我：\n"
+        "· 说想学什么，比如「我想学 Python 数据分析」\n"
+        f"· {tap('热门课程', '热门')}｜{tap('新课', '新课')}｜{tap('免费课程', '免费')}\n"
+        f"· {tap('我的课程', '我的课程')}｜{tap('我的订单', '我的订单')}｜{tap('我的兴趣', '我的兴趣')}\n"
+        "· 列表出来后：数字、换一批、便宜点、为什么、不感兴趣 2\n"
+        f"· 想找真人，回复「{tap('人工', '人工')}」"
+    )
+
+
+def reason(found: Recommendation) -> str:
+    """Say honestly why a course is in the list."""
+    asked = [
+        part.term for part in sorted(found.parts, key=lambda p: -p.value) if part.kind == "query" and part.value > 0
+    ]
+    if asked:
+        return f"因为你提到「{'」「'.join(asked[:2])}」"
+    liked = found.reason
+    if liked is not None and liked.kind == "interest":
+        return f"因为你关注「{liked.term}」"
+    return "最近学的人多"
+
+
+def course_line(number: int, course: Course, why: str, turn: int) -> str:
+    """One course in a list: number, title, price, reason."""
+    title = tap(str(number), f"{number}. {course.title}", f"s:{turn}:{number}")
+    return f"{title} {yuan(course.price_fen)}\n   {why}"
+
+
+def course_list(head: str, lines: Sequence[str]) -> str:
+    """Join a list of courses with one next step."""
+    return "\n".join([head, *lines, HINT])
+
+
+def found_head(words: Sequence[str]) -> str:
+    """Say what the list answers."""
+    return f"关于「{' '.join(words[:4])}」，我挑了这几门：" if words else "给你挑了这几门："
+
+
+def nearest_head(words: Sequence[str]) -> str:
+    """Say that nothing fits exactly."""
+    asked = f"「{' '.join(words[:4])}」" if words else "你说的"
+    return f"暂时没有正好讲{asked}的课，先看看大家在学的，或回复「人工」告诉我们："
+
+
+def no_more() -> str:
+    """Say that the list is at its end."""
+    return f"这个方向的课都看过啦。换个说法再试试，或看看{tap('热门课程', '热门课程')}，也可以回复「人工」。"
+
+
+def nothing_cheaper(cap_fen: int) -> str:
+    """Say that nothing costs less."""
+    return f"没有比 {yuan(cap_fen)} 更便宜的同类课了，看看{tap('免费课程', '免费课程')}？"
+
+
+def no_list() -> str:
+    """Answer a command that needs a list when there is none."""
+    return f"还没有列表呢。告诉我想学什么，或点{tap('热门课程', '热门课程')}。"
+
+
+def expired_number() -> str:
+    """Answer a number that is in no list."""
+    return "这个编号不在最近的列表里。回复「热门」看看大家在学的，或直接说想学什么。"
+
+
+def empty_shop() -> str:
+    """Answer when there is not a single course on sale."""
+    return "课程正在准备中，过几天再来看看；有急事回复「人工」。"
+
+
+def card(course: Course, url: str, refund_note: str) -> str:
+    """One course in full, with the way to buy it."""
+    facts = "｜".join(
+        part for part in (course.teacher, course.level, f"{course.minutes} 分钟" if course.minutes else "") if part
+    )
+    action = link(url, "点这里免费领取") if course.free else link(url, f"点这里购买 {yuan(course.price_fen)}")
+    parts = [f"《{course.title}》{yuan(course.price_fen)}", course.subtitle, facts, course.description, action]
+    if not course.free:
+        parts.append(refund_note)
+    return "\n".join(part for part in parts if part)
+
+
+def granted(course: Course, url: str) -> str:
+    """Say that a free course is theirs."""
+    return f"《{course.title}》已经是你的了，{link(url, '点这里开始学习')}。"
+
+
+def owned(course: Course, url: str) -> str:
+    """Open an owned course instead of selling it twice."""
+    return f"你已经有《{course.title}》了，不用再买，{link(url, '点这里接着学')}。"
+
+
+def my_courses(courses: Sequence[tuple[str, str]]) -> str:
+    """List (title, url) of a follower's courses."""
+    if not courses:
+        return f"你还没有课程。告诉我想学什么，或先领一门{tap('免费课程', '免费课程')}。"
+    lines = [f"{number}. {link(url, title)}" for number, (title, url) in enumerate(courses, 1)]
+    return "\n".join(["你的课程（点开就能学）：", *lines])
+
+
+def my_orders(orders: Sequence[Order]) -> str:
+    """List a follower's orders."""
+    if not orders:
+        return f"你还没有订单。看看{tap('热门课程', '热门课程')}？"
+    lines = [f"· {o.title} {yuan(o.amount_fen)} {ORDER_STATES[o.state]}（{o.order_no[-6:]}）" for o in orders[:8]]
+    tail = "回复「继续支付」完成最近一笔待付款订单。" if any(o.state is OrderState.PENDING for o in orders) else ""
+    return "\n".join(["你的订单：", *lines, *([tail] if tail else [])])
+
+
+def my_interests(terms: Sequence[str], *, personalised: bool) -> str:
+    """Show what is remembered of somebody, and how to change it."""
+    state = (
+        "个性化推荐：已开启（回复「关闭个性化」停用）"
+        if personalised
+        else "个性化推荐：已关闭（回复「开启个性化」恢复）"
+    )
+    known = f"我记得你对这些感兴趣：{'、'.join(terms)}。" if terms else "我还没有记住你的兴趣。"
+    return f"{known}\n{state}\n想清空就回复「忘记我的兴趣」。"
+
+
+def personalised(*, on: bool) -> str:
+    """Confirm the switch."""
+    return "好的，之后会按你的兴趣推荐。" if on else "好的，之后只看热门和你当下说的，不用兴趣记录。"
+
+
+def forgotten() -> str:
+    """Confirm that the profile is gone."""
+    return "已清空你的兴趣记录，重新认识一下：想学点什么？"
+
+
+def pay_again(order: Order, url: str) -> str:
+    """Show the way back to an unpaid order."""
+    return f"《{order.title}》{yuan(order.amount_fen)} 还没付款，{link(url, '点这里继续支付')}。"
+
+
+def nothing_to_pay() -> str:
+    """Answer 继续支付 when nothing is open."""
+    return "没有待付款的订单。付过款但没开通的话，回复「我付了」，我马上去查。"
+
+
+def checked_payment(titles: Sequence[str]) -> str:
+    """Say what a fresh look at WeChat Pay found."""
+    if titles:
+        return f"查到了，{'、'.join(f'《{title}》' for title in titles)}已开通，回复「我的课程」开始学习。"
+    return "微信那边暂时没有查到新的付款。刚付完可能要等一会儿，稍后再回复「我付了」；仍有问题请回复「人工」。"
+
+
+def disliked(course: Course) -> str:
+    """Confirm that a course is hidden."""
+    return f"好的，不再推荐《{course.title}》。点错了就回复「撤销」；要看别的就回复「换一批」。"
+
+
+def dislike_undone(course: Course) -> str:
+    """Confirm that it is shown again."""
+    return f"已恢复《{course.title}》。"
+
+
+def nothing_to_undo() -> str:
+    """Answer 撤销 when nothing was hidden."""
+    return "没有可以撤销的操作。"
+
+
+def why(entries: Sequence[tuple[str, Recommendation]]) -> str:
+    """Explain a list: for each course its strongest parts and their share of the score."""
+    lines = []
+    for number, (title, found) in enumerate(entries, 1):
+        total = sum(abs(part.value) for part in found.parts) or 1.0
+        parts = sorted(found.parts, key=lambda part: -abs(part.value))[:3]
+        shares = "，".join(f"{_part(part.kind, part.term)} {part.value / total:+.0%}" for part in parts)
+        lines.append(f"{number}. {title}：{shares or '新课上架'}")
+    return "\n".join(["每门课的推荐理由（占比）：", *lines, "觉得不准？回复「不感兴趣 数字」或「我的兴趣」调整。"])
+
+
+def _part(kind: str, term: str) -> str:
+    return {"query": f"你提到「{term}」", "interest": f"你关注「{term}」"}.get(kind, "大家在学")
+
+
+def human(contact: str) -> str:
+    """Say that a person will answer."""
+    where = f"也可以直接联系：{contact}。" if contact else ""
+    return f"已帮你转给人工，工作人员看到后会在这里回复。{where}"
+
+
+def media(kind: str) -> str:
+    """Acknowledge what the bot cannot read."""
+    return f"收到你发的{kind}啦，不过我只看得懂文字。用一句话告诉我想学什么，或回复「帮助」。"
+
+
+def heard(text: str) -> str:
+    """Repeat what was understood of a voice message."""
+    return f"我听到：{text}"
+
+
+def paid(title: str, amount_fen: int, order_no: str, url: str) -> str:
+    """Give the receipt, with the way to the first lesson."""
+    return (
+        f"付款成功，《{title}》已开通！\n金额 {yuan(amount_fen)}，订单 {order_no}\n"
+        f"{link(url, '点这里开始学习')}，以后回复「我的课程」随时打开。"
+    )
+
+
+def paid_twice(title: str, amount_fen: int) -> str:
+    """Tell about a payment that goes back."""
+    return f"《{title}》你已经有了，多付的 {yuan(amount_fen)} 会自动原路退回，不用操作。"
+
+
+def refunded(title: str, amount_fen: int) -> str:
+    """Tell that money went back."""
+    return f"《{title}》的退款 {yuan(amount_fen)} 已原路退回，到账时间以银行为准。"
+
+
+def apology() -> str:
+    """Answer when something of ours broke."""
+    return "不好意思，我这边出了点小状况，请稍后再发一次；急的话回复「人工」。"
+
+
+def continued() -> str:
+    """Invite to read on."""
+    return "\n……（回复「更多」接着看）"
+
+
+def nothing_more() -> str:
+    """Answer 更多 when nothing is left."""
+    return "没有更多内容了。想学什么，直接告诉我。"

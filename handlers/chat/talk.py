@@ -1,0 +1,61 @@
+"""The thread of one conversation: what was asked, what was shown, which course lies open. It survives restarts."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+REMEMBERED_LISTS = 5
+
+
+@dataclass(slots=True)
+class Talk:
+    """What lets a number, a tap or 换一批 be understood. ``lists`` maps turn → the course ids shown then."""
+
+    turn: int = 0
+    mode: str = ""
+    words: list[str] = field(default_factory=list)
+    cap_fen: int | None = None
+    seen: list[str] = field(default_factory=list)
+    lists: dict[str, list[str]] = field(default_factory=dict)
+    course: str = ""
+    disliked: str = ""
+    rest: str = ""
+
+    @property
+    def shown(self) -> list[str]:
+        """The list that a bare number means."""
+        return self.lists.get(str(self.turn), [])
+
+    def ask(self, mode: str, words: list[str], cap_fen: int | None = None) -> None:
+        """Begin a new search; what was shown for the former one may be shown again."""
+        self.mode, self.words, self.cap_fen, self.seen = mode, words, cap_fen, []
+
+    def show(self, course_ids: list[str]) -> None:
+        """Note a new list; the last few stay, for taps on older messages."""
+        self.turn += 1
+        self.lists[str(self.turn)] = course_ids
+        self.seen = [*self.seen, *(each for each in course_ids if each not in self.seen)]
+        for turn in sorted(self.lists, key=int)[:-REMEMBERED_LISTS]:
+            del self.lists[turn]
+
+    def pick(self, number: int, tap: str) -> str | None:
+        """Return the course a number means: that of the tapped message, else of the latest list."""
+        parts = tap.split(":")
+        shown = self.lists.get(parts[1], self.shown) if len(parts) == 3 and parts[0] == "s" else self.shown  # noqa: PLR2004
+        return shown[number - 1] if 0 < number <= len(shown) else None
+
+
+def dump(talk: Talk) -> str:
+    """Turn a talk into JSON."""
+    return json.dumps(asdict(talk), ensure_ascii=False, separators=(",", ":"))
+
+
+def load(text: str, at: datetime | None, now: datetime, lifetime: timedelta) -> Talk:
+    """Read a stored talk; a fresh one if there is none or it is too old."""
+    if not text or at is None or now - at > lifetime:
+        return Talk()
+    known: dict[str, Any] = json.loads(text)
+    return Talk(**{name: known[name] for name in Talk.__dataclass_fields__ if name in known})

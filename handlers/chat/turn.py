@@ -1,0 +1,75 @@
+"""One message being handled: the follower, the thread, the profile, and the shop within reach of a topic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+
+from bot.config import ChatSettings
+from bot.models import Course, Follower
+from bot.orders import Orders
+from bot.shop import Shop
+from bot.store import Tx
+from bot.suggestions import Shelf, Suggestions
+from handlers.chat.talk import Talk
+from recsys.profile import Profile
+
+
+@dataclass
+class Turn:
+    """Lives for one message, inside its transaction; topics read and change the shop only through it."""
+
+    shop: Shop
+    tx: Tx
+    now: datetime
+    openid: str
+    follower: Follower
+    stranger: bool
+    profile_text: str
+    talk: Talk
+    tap: str = ""
+    told: list[str] = field(default_factory=list)
+
+    @cached_property
+    def profile(self) -> Profile:
+        """The follower's interests, read when first needed."""
+        return self.shop.suggestions.profile(self.profile_text)
+
+    @property
+    def chat(self) -> ChatSettings:
+        """The settings of the conversation."""
+        return self.shop.config.chat
+
+    @property
+    def suggestions(self) -> Suggestions:
+        """The service of suggesting."""
+        return self.shop.suggestions
+
+    @property
+    def orders(self) -> Orders:
+        """The service of buying."""
+        return self.shop.orders
+
+    @cached_property
+    def shelf(self) -> Shelf:
+        """The catalogue as it is for the whole of this message."""
+        return self.shop.suggestions.shelf
+
+    @cached_property
+    def excluded(self) -> set[str]:
+        """What not to offer: owned and disliked courses."""
+        return {*self.tx.entitlements.owned(self.openid), *self.tx.dislikes.of(self.openid)}
+
+    @property
+    def interests(self) -> Profile | None:
+        """The profile as far as it may be used."""
+        return self.profile if self.follower.personalised else None
+
+    def course_link(self, course: Course, source: str) -> str:
+        """Return the address of the course page; the query tells where from, never who."""
+        return f"{self.shop.config.server.public_url}/c/{course.course_id}?from={source}"
+
+    def lesson_link(self, course_id: str) -> str:
+        """Return the address of the lessons."""
+        return f"{self.shop.config.server.public_url}/learn/{course_id}"
