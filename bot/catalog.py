@@ -1,11 +1,11 @@
-"""The catalogue as admins keep it: files of courses and lessons that import whole or not at all, and single edits."""
+"""The catalogue as admins keep it: files of courses and lessons that import whole or not at all, single edits."""
 
 from __future__ import annotations
 
 import csv
 import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -186,7 +186,7 @@ def read_lessons(data: bytes, name: str) -> dict[str, list[Lesson]]:
     return {course_id: [of[at] for at in sorted(of)] for course_id, of in lessons.items()}
 
 
-def store_courses(tx: Tx, courses: Iterable[Course], now: datetime) -> Imported:
+def store_courses(tx: Tx, courses: Sequence[Course], now: datetime) -> Imported:
     """Keep courses; the ones that are as before are left alone, and running servers are told of the others."""
     kept = {course.course_id: replace(course, created_at=None) for course in tx.courses.all()}
     fresh = [course for course in courses if kept.get(course.course_id) != replace(course, created_at=None)]
@@ -194,7 +194,7 @@ def store_courses(tx: Tx, courses: Iterable[Course], now: datetime) -> Imported:
     if fresh:
         tx.versions.bump("catalogue")
     added = sum(course.course_id not in kept for course in fresh)
-    return Imported(added, len(fresh) - added, len(list(courses)) - len(fresh))
+    return Imported(added, len(fresh) - added, len(courses) - len(fresh))
 
 
 def store_lessons(tx: Tx, lessons: Mapping[str, list[Lesson]], name: str) -> Imported:

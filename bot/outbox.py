@@ -43,6 +43,10 @@ class Outbox:
         self._tell = tell
         self._limits = (("touch", TOUCH_WINDOW, touch_quota), ("message", MESSAGE_WINDOW, message_quota))
 
+    def word(self, row: OutboxRow) -> str:
+        """Return the sentence of a row, for whoever tells it another way."""
+        return self._tell(row)
+
     async def send_due(self) -> int:
         """Send what is due; returns how many rows were looked at."""
         now = self._clock.now()

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bot import doors
 from bot.config import Config
 from bot.jobs import Jobs
 from bot.models import OutboxRow
 from bot.orders import Merchant, Orders
 from bot.outbox import Outbox
-from bot.ports import Clock, Messenger, PayGateway
+from bot.ports import Clock, Messenger, PayGateway, SystemClock
 from bot.store import SqliteStore, Store
 from bot.suggestions import Suggestions
 from recsys.text import Tokenizer
@@ -37,17 +38,22 @@ class Shop:
 def open_shop(
     config: Config,
     *,
-    gateway: PayGateway,
-    messenger: Messenger,
-    clock: Clock,
-    tokenizer: Tokenizer,
     tell: Callable[[OutboxRow], str],
+    gateway: PayGateway | None = None,
+    messenger: Messenger | None = None,
+    clock: Clock | None = None,
+    tokenizer: Tokenizer | None = None,
 ) -> Shop:
-    """Open the store and wire the services. ``StoreError`` when the database cannot be opened.
+    """Open the store and wire the services; what is not passed in is the real thing.
 
-    The caller owns the shop and closes it; open one per process.
+    The caller owns the shop and closes it; open one per process. ``StoreError`` when the database cannot be
+    opened, ``ConfigError`` when the keys of the merchant cannot be read.
     """
+    clock = clock or SystemClock()
+    gateway = gateway or doors.pay_gateway(config, clock)
+    tokenizer = tokenizer or doors.tokenizer(config)
     store = SqliteStore(config.store.path)
+    messenger = messenger or doors.account(config, store, clock)
     suggestions = Suggestions(config.recsys, tokenizer, now=clock.now())
     orders = Orders(
         store,

@@ -205,8 +205,8 @@ class Suggestions:
 
 
 def read_words(lines: Iterable[str]) -> list[str]:
-    """Return the words of a word list: one a line, ``#`` begins a comment."""
-    return [word for line in lines if (word := line.split("#")[0].strip())]
+    """Return the words of a word list: one a line; a line that begins with ``#`` is a comment."""
+    return [word for line in lines if (word := line.strip()) and not word.startswith("#")]
 
 
 def _bare(text: str) -> str:

@@ -13,6 +13,7 @@ class Handling(StrEnum):
     """How far a message has come."""
 
     RUNNING = "running"
+    DETACHED = "detached"
     DONE = "done"
 
 
@@ -64,9 +65,15 @@ class Messages:
         )
         return row[0] if row else 0
 
-    def finish(self, key: str, reply: str) -> None:
-        """Keep the reply for repeats."""
+    def finish(self, key: str, reply: str) -> bool:
+        """Keep the reply for repeats; True when the last delivery was let go without it."""
+        row = self._rows.one("select state from messages where key = ?", key)
         self._rows.run("update messages set state = 'done', reply = ? where key = ?", reply, key)
+        return row is not None and row[0] == Handling.DETACHED.value
+
+    def detach(self, key: str) -> None:
+        """Note that no delivery waits any more for a running message."""
+        self._rows.run("update messages set state = 'detached' where key = ? and state = 'running'", key)
 
     def take_over(self, key: str, now: datetime, *, older_than: datetime) -> bool:
         """Claim a message whose worker seems to have died; False when somebody else did."""

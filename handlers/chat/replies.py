@@ -67,8 +67,20 @@ def help_text() -> str:
     )
 
 
-def reason(found: Recommendation) -> str:
+def popular_head() -> str:
+    """Introduce the popular list."""
+    return "大家最近在学："
+
+
+def new_head() -> str:
+    """Introduce the newest list."""
+    return "最新上架："
+
+
+def reason(found: Recommendation, mode: str) -> str:
     """Say honestly why a course is in the list."""
+    if mode == "new":
+        return "新上架"
     asked = [
         part.term for part in sorted(found.parts, key=lambda p: -p.value) if part.kind == "query" and part.value > 0
     ]
@@ -132,11 +144,29 @@ def card(course: Course, url: str, refund_note: str) -> str:
     facts = "｜".join(
         part for part in (course.teacher, course.level, f"{course.minutes} 分钟" if course.minutes else "") if part
     )
-    action = link(url, "点这里免费领取") if course.free else link(url, f"点这里购买 {yuan(course.price_fen)}")
-    parts = [f"《{course.title}》{yuan(course.price_fen)}", course.subtitle, facts, course.description, action]
-    if not course.free:
-        parts.append(refund_note)
+    action = link(url, f"点这里购买 {yuan(course.price_fen)}")
+    head = f"《{course.title}》{yuan(course.price_fen)}"
+    parts = [head, course.subtitle, facts, course.description, action, refund_note]
     return "\n".join(part for part in parts if part)
+
+
+def free_card(course: Course) -> str:
+    """Show a free course, which is claimed with a word."""
+    facts = "｜".join(
+        part for part in (course.teacher, course.level, f"{course.minutes} 分钟" if course.minutes else "") if part
+    )
+    parts = [f"《{course.title}》免费", course.subtitle, facts, course.description]
+    return "\n".join([*(part for part in parts if part), f"回复「{tap('领取', '领取')}」马上开通。"])
+
+
+def nothing_to_claim() -> str:
+    """Answer 领取 when no free course lies open."""
+    return f"先挑一门免费课：回复「{tap('免费课程', '免费课程')}」，再回复编号。"
+
+
+def which_dislike() -> str:
+    """Ask which course is meant."""
+    return "不感兴趣哪一门？回复「不感兴趣 2」这样带上编号。"
 
 
 def granted(course: Course, url: str) -> str:

@@ -1,0 +1,106 @@
+"""The official account's own calls: messages, web authorisation, and any other path by ``call``.
+
+Implements ``ports.Messenger`` and ``ports.OAuth``. Who is told what, and whether they may be, is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from tornado.httpclient import AsyncHTTPClient
+
+from bot.account.http import AccountHTTP
+from bot.account.settings import AccountSettings
+from bot.account.tokens import TokenKeeper, TokenStore
+from bot.errors import AccountError, AccountUnknown
+from bot.ports import Clock, OAuthIdentity
+
+# 40001 wrong or superseded, 40014 malformed, 42001 ended: the token at fault, not the request.
+TOKEN_ERRORS = frozenset({40001, 40014, 42001})
+
+
+class AccountClient:
+    """The account. Every call may raise ``AccountError`` (a clear no) or ``AccountUnknown`` (anything unclear)."""
+
+    def __init__(
+        self,
+        settings: AccountSettings,
+        store: TokenStore,
+        clock: Clock,
+        http: AsyncHTTPClient | None = None,
+        *,
+        connect_timeout: float = 3.0,
+        request_timeout: float = 10.0,
+    ) -> None:
+        self._settings = settings
+        self._http = AccountHTTP(
+            settings.api_base, http, connect_timeout=connect_timeout, request_timeout=request_timeout
+        )
+        self.tokens = TokenKeeper(settings, self._http, store, clock)
+
+    async def call(self, path: str, payload: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
+        """Post ``payload`` to a path with a token, or get the path where there is none; return the answer.
+
+        A refused token is forgotten and the call repeated once with a new one; nothing else is repeated.
+        """
+        token = await self.tokens.token()
+        try:
+            return await self._call(path, token, payload)
+        except AccountError as error:
+            if error.errcode not in TOKEN_ERRORS:
+                raise
+        await self.tokens.expire(token)
+        return await self._call(path, await self.tokens.token(), payload)
+
+    async def send_text(self, openid: str, content: str) -> None:
+        """Send a customer-service text. 45015 and 45047 mean that the follower cannot be reached this way now."""
+        message = {"touser": openid, "msgtype": "text", "text": {"content": content}}
+        await self.call("/cgi-bin/message/custom/send", message)
+
+    async def get_callback_ips(self) -> tuple[str, ...]:
+        """Return the addresses from which WeChat calls us; a harmless proof that token and allow-list work."""
+        addresses = (await self.call("/cgi-bin/getcallbackip")).get("ip_list")
+        if not isinstance(addresses, list):
+            raise AccountUnknown("an answer without ip_list")
+        return tuple(str(address) for address in addresses)
+
+    def authorize_url(self, redirect_uri: str, state: str) -> str:
+        """Return the address that asks WeChat who the visitor is. ``state``: up to 128 letters and digits."""
+        if not re.fullmatch(r"[0-9A-Za-z]{1,128}", state):
+            raise ValueError("state must be 1 to 128 letters or digits")
+        # WeChat insists on this order of the parameters and on the fragment.
+        query = urlencode(
+            {
+                "appid": self._settings.app_id,
+                "redirect_uri": redirect_uri,
+                "response_type": "code",
+                "scope": "snsapi_base",
+                "state": state,
+            }
+        )
+        return f"{self._settings.oauth_base}/connect/oauth2/authorize?{query}#wechat_redirect"
+
+    async def identify(self, code: str) -> OAuthIdentity:
+        """Exchange a code, which works once within five minutes. ``AccountError`` 40029 bad, 40163 used."""
+        answer = await self._http.get(
+            "/sns/oauth2/access_token",
+            {
+                "appid": self._settings.app_id,
+                "secret": self._settings.app_secret,
+                "code": code,
+                "grant_type": "authorization_code",
+            },
+        )
+        openid = answer.get("openid")
+        if not isinstance(openid, str) or not openid:
+            raise AccountUnknown("an answer without openid")
+        return OAuthIdentity(openid, virtual=str(answer.get("is_snapshotuser")) == "1")
+
+    async def _call(self, path: str, token: str, payload: Mapping[str, Any] | None) -> Mapping[str, Any]:
+        query = {"access_token": token}
+        if payload is None:
+            return await self._http.get(path, query)
+        return await self._http.post(path, query, payload)

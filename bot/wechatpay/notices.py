@@ -1,0 +1,50 @@
+"""From the raw bytes of a notification to a ``Notice`` that may be believed. Nothing is booked here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from bot.errors import NoticeRefused
+from bot.models import Notice
+from bot.wechatpay import crypto
+from bot.wechatpay.facts import json_object, pick, read_refund, read_trade
+from bot.wechatpay.settings import MerchantSettings
+from bot.wechatpay.signatures import refusal
+
+ALGORITHM = "AEAD_AES_256_GCM"
+
+
+def read(settings: MerchantSettings, now: datetime, headers: Mapping[str, str], body: bytes) -> Notice:
+    """Verify, decrypt, parse, in this order (documents 4013053249, 4012791861). ``NoticeRefused``, nothing else."""
+    reason = refusal(settings, now, headers, body)
+    if reason is not None:
+        raise NoticeRefused(reason)
+    try:
+        return _parse(settings.apiv3_key.encode(), body)
+    except ValueError as error:
+        raise NoticeRefused(f"unreadable: {error}") from None
+
+
+def _parse(apiv3_key: bytes, body: bytes) -> Notice:
+    envelope = json_object(body)
+    resource = pick(envelope, "resource", dict, {})
+    if resource.get("algorithm") != ALGORITHM:
+        raise ValueError("unknown algorithm")
+    plain = json_object(
+        crypto.decrypt(
+            apiv3_key,
+            pick(resource, "nonce", str, "").encode(),
+            pick(resource, "associated_data", str, "").encode(),
+            pick(resource, "ciphertext", str, ""),
+        )
+    )
+    # Other kinds, such as the echo of ``doctor``, are genuine notices about nothing that we book.
+    kind = pick(resource, "original_type", str, "")
+    return Notice(
+        notice_id=pick(envelope, "id", str, ""),
+        event_type=pick(envelope, "event_type", str, ""),
+        trade=read_trade(plain) if kind == "transaction" else None,
+        refund=read_refund(plain, "refund_status") if kind == "refund" else None,
+        plain=plain,
+    )

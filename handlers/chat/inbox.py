@@ -1,0 +1,229 @@
+"""Each message once, and in time: repeats join the running job or get the stored reply, across restarts.
+
+A quick topic runs inside one transaction together with the claim of its message. A slow one (``Later``) is claimed
+first, works outside, and its reply is stored when it is ready. Past the deadline the delivery is held for WeChat's
+repeat; the third one is answered ``success``, and the reply follows as a customer-service message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot.errors import ZhikeError
+from bot.models import Follower
+from bot.shop import Shop
+from bot.store import Tx
+from bot.store.inbox import Handling, Seen
+from bot.suggestions import LONGEST_TEXT
+from handlers.chat import replies, talk
+from handlers.chat.answers import SUCCESS, Answer, Later, Silence, Text, render, split
+from handlers.chat.robot import Robot
+from handlers.chat.turn import Turn
+
+log = logging.getLogger("zhike.inbox")
+LAST_DELIVERY = 3
+DEAD_AFTER = timedelta(seconds=20)
+POLL_SECONDS = 0.1
+TOUCHES = frozenset({"click_event", "subscribe_event", "scan_event"})
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One signed delivery of a message."""
+
+    message: Any
+    key: str
+    signature: str
+
+
+class Replayed(Exception):
+    """The signature of another message was used again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What the transaction of a delivery came to."""
+
+    reply: str | None = None
+    later: Later | None = None
+    deliveries: int = 1
+
+
+def message_key(fields: Mapping[str, str]) -> str:
+    """Name a message as the once-only rule does; events have no MsgId."""
+    sender, time = fields["FromUserName"], fields.get("CreateTime", "")
+    if fields["MsgType"] == "event":
+        return f"e:{sender}:{time}:{fields['Event'].lower()}:{fields.get('EventKey', '')}"
+    return f"m:{fields.get('MsgId', '')}:{sender}:{time}"
+
+
+class Inbox:
+    """Answers deliveries. One per process; workers meet in the store."""
+
+    def __init__(self, shop: Shop, robot: Robot) -> None:
+        self._shop = shop
+        self._robot = robot
+        self._running: dict[str, asyncio.Task[str]] = {}
+        self._lifetime = timedelta(minutes=shop.config.chat.context_minutes)
+        self._deadline = shop.config.chat.reply_deadline_seconds
+
+    async def answer(self, delivery: Delivery) -> str | None:
+        """Return the reply's XML or ``success``; None to hold the delivery for WeChat's repeat.
+
+        ``Replayed`` when the signature belonged to another message. Never another exception.
+        """
+        try:
+            return await self._answer(delivery)
+        except ZhikeError:
+            log.exception("inbox.failed key=%s", delivery.key)
+        except Replayed:
+            raise
+        except Exception:
+            log.exception("inbox.broke key=%s", delivery.key)
+        return self._render(Text(replies.apology()), delivery.message)
+
+    async def _answer(self, delivery: Delivery) -> str | None:
+        if delivery.message.type == "text":
+            self._shop.suggestions.words((delivery.message.content or "")[:LONGEST_TEXT])
+        outcome = await self._shop.store.write(lambda tx: self._claim(tx, delivery))
+        if outcome.reply is not None:
+            return outcome.reply
+        if outcome.later is not None:
+            task = asyncio.create_task(self._work(delivery, outcome.later))
+            self._running[delivery.key] = task
+            task.add_done_callback(lambda _task: self._running.pop(delivery.key, None))
+        return await self._wait(delivery, outcome.deliveries)
+
+    async def _wait(self, delivery: Delivery, deliveries: int) -> str | None:
+        """Join the running job until the deadline, here or, through the store, in another worker."""
+        task = self._running.get(delivery.key)
+        try:
+            async with asyncio.timeout(self._deadline):
+                return await (asyncio.shield(task) if task is not None else self._stored(delivery.key))
+        except TimeoutError:
+            if deliveries < LAST_DELIVERY:
+                return None
+        await self._shop.store.write(lambda tx: tx.messages.detach(delivery.key))
+        return SUCCESS
+
+    async def _stored(self, key: str) -> str:
+        while True:
+            found = await self._shop.store.read(lambda tx: tx.messages.find(key, ""))
+            if found and found[0].state is Handling.DONE:
+                return found[0].reply
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _work(self, delivery: Delivery, later: Later) -> str:
+        """Run slow work, then store its reply; if nobody waits any more, it is sent by other means."""
+        try:
+            answer = await later.work()
+        except Exception:
+            log.exception("inbox.slow_work_failed key=%s", delivery.key)
+            answer = Text(replies.apology())
+        reply = self._render(answer, delivery.message)
+        now = self._shop.clock.now()
+
+        def finish(tx: Tx) -> bool:
+            detached = tx.messages.finish(delivery.key, reply)
+            if detached and isinstance(answer, Text):
+                payload = {"content": answer.content}
+                tx.outbox.put("reply", delivery.key, delivery.message.source, payload, now, due=now)
+            return detached
+
+        if await self._shop.store.write(finish):
+            self._shop.jobs.wake()
+        return reply
+
+    # Inside the transaction ----------------------------------------------------------------------------------
+
+    def _claim(self, tx: Tx, delivery: Delivery) -> _Outcome:
+        now = self._shop.clock.now()
+        for seen in tx.messages.find(delivery.key, delivery.signature):
+            if seen.key != delivery.key:
+                raise Replayed
+            outcome = self._repeat(tx, delivery, seen, now)
+            if outcome is not None:
+                return outcome
+            return self._run(tx, delivery, now, again=True)
+        return self._run(tx, delivery, now, again=False)
+
+    def _repeat(self, tx: Tx, delivery: Delivery, seen: Seen, now: datetime) -> _Outcome | None:
+        """Serve a repeat; None when the worker that ran it died and it is to run again."""
+        count = tx.messages.count_delivery(delivery.key)
+        if seen.state is Handling.DONE:
+            return _Outcome(reply=seen.reply)
+        if delivery.key not in self._running and tx.messages.take_over(
+            delivery.key, now, older_than=now - DEAD_AFTER
+        ):
+            return None
+        return _Outcome(deliveries=count)
+
+    def _run(self, tx: Tx, delivery: Delivery, now: datetime, *, again: bool) -> _Outcome:
+        message = delivery.message
+        turn = self._turn(tx, message, now)
+        answer = self._robot.answer(message, turn)
+        if message.type != "unsubscribe_event":
+            tx.talks.put(turn.openid, talk.dump(turn.talk), now)
+        if isinstance(answer, Later):
+            if not again:
+                tx.messages.add(delivery.key, delivery.signature, turn.openid, now, state=Handling.RUNNING)
+            return _Outcome(later=answer)
+        reply = self._render(self._with_news(turn, message, answer), message)
+        if again:
+            tx.messages.finish(delivery.key, reply)
+        else:
+            tx.messages.add(delivery.key, delivery.signature, turn.openid, now, state=Handling.DONE, reply=reply)
+        return _Outcome(reply=reply)
+
+    def _turn(self, tx: Tx, message: Any, now: datetime) -> Turn:
+        """Fetch what the message needs by one look-up, and note that its sender was here."""
+        openid = message.source
+        known = tx.followers.known(openid)
+        if message.type not in {"unsubscribe_event", "subscribe_event"}:
+            tx.followers.seen(openid, now)
+        if message.type in TOUCHES:
+            tx.quota.open(openid, "touch", now)
+        elif not message.type.endswith("_event"):
+            tx.quota.open(openid, "message", now)
+        thread = talk.Talk()
+        if known is not None:
+            thread = talk.load(known.context, known.context_at, now, self._lifetime)
+        return Turn(
+            shop=self._shop,
+            tx=tx,
+            now=now,
+            openid=openid,
+            follower=known.follower if known is not None else Follower(openid, subscribed=True),
+            stranger=known is None,
+            profile_text=known.profile if known is not None else "",
+            talk=thread,
+            tap=str(getattr(message, "bizmsgmenuid", None) or ""),
+        )
+
+    def _with_news(self, turn: Turn, message: Any, answer: Answer) -> Answer:
+        """Tell what waited for this chat, then the answer itself; what does not fit can be read on."""
+        if not isinstance(answer, Text):
+            return answer
+        waiting = turn.tx.outbox.waiting(turn.openid)
+        told = [self._shop.outbox.word(row) for row in waiting]
+        content = "\n\n".join([*told, answer.content])
+        for row in waiting:
+            turn.tx.outbox.done(row.row_id, "told in chat", turn.now)
+        head, rest = split(content, 1900)
+        if not rest:
+            return Text(content)
+        turn.talk.rest = rest
+        turn.tx.talks.put(turn.openid, talk.dump(turn.talk), turn.now)
+        log.info("inbox.cut type=%s", message.type)
+        return Text(head + replies.continued())
+
+    def _render(self, answer: Answer, message: Any) -> str:
+        if isinstance(answer, Silence):
+            return SUCCESS
+        at = int(self._shop.clock.now().timestamp())
+        return render(answer, to=message.source, sender=message.target, at=at)

@@ -1,0 +1,80 @@
+"""Coming, going and getting by: follow, unfollow, scans, help, a person, media, and reading on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from handlers.chat import replies
+from handlers.chat.answers import Answer, Silence, Text, Transfer
+from handlers.chat.topics import card, find
+from handlers.chat.turn import Turn
+
+QR_PREFIX = "qrscene_"
+RECEIPT_PREFIX = "last_trade_no_"
+MEDIA = {"image": "图片", "video": "视频", "shortvideo": "小视频", "location": "位置", "link": "链接"}
+
+
+def follow(message: Any, turn: Turn) -> Answer:
+    """Greet a new or returning follower; a QR code may name a course, a receipt never does."""
+    key = message.key or ""
+    scene = key.removeprefix(QR_PREFIX) if key.startswith(QR_PREFIX) else ""
+    turn.tx.followers.follow(turn.openid, turn.now, scene)
+    turn.tx.events.add(turn.openid, "follow", turn.now, detail=key[:64])
+    if key.startswith(RECEIPT_PREFIX):
+        return Text(replies.welcome_payer(turn.chat.account_name))
+    hello = replies.welcome(turn.chat.account_name, again=not turn.stranger)
+    course = turn.shelf.courses.get(scene)
+    return Text(f"{hello}\n\n{card.open_card(course, turn, 'qr')}" if course else hello)
+
+
+def scan(message: Any, turn: Turn) -> Answer:
+    """Open the course that a scanned code names, else help."""
+    course = turn.shelf.courses.get(message.key or "")
+    turn.tx.events.add(turn.openid, "scan", turn.now, detail=(message.key or "")[:64])
+    return Text(card.open_card(course, turn, "qr") if course else replies.help_text())
+
+
+def unfollow(_message: Any, turn: Turn) -> Answer:
+    """Stop everything that would be sent."""
+    turn.tx.followers.unfollow(turn.openid, turn.now)
+    turn.tx.events.add(turn.openid, "unfollow", turn.now)
+    turn.tx.outbox.drop_for(turn.openid, turn.now)
+    turn.tx.quota.shut(turn.openid)
+    return Silence()
+
+
+def help_me(_message: Any, _turn: Turn) -> Answer:
+    """Say what the bot can do."""
+    return Text(replies.help_text())
+
+
+def human(message: Any, turn: Turn) -> Answer:
+    """Hand over to a person; WeChat allows that in answer to messages, not to menu taps."""
+    turn.tx.events.add(turn.openid, "human", turn.now)
+    if message.type == "text" and not turn.chat.human_contact:
+        return Transfer()
+    return Text(replies.human(turn.chat.human_contact))
+
+
+def media(message: Any, _turn: Turn) -> Answer:
+    """Acknowledge what cannot be read."""
+    return Text(replies.media(MEDIA.get(message.type, "内容")))
+
+
+def voice(message: Any, turn: Turn) -> Answer:
+    """Treat recognised speech like text, and say what was heard; never learn from silence."""
+    heard = (message.recognition or "").strip()
+    if not heard:
+        return Text(replies.media("语音"))
+    return Text(f"{replies.heard(heard)}\n{find.answer_words(heard, turn)}")
+
+
+def read_on(_message: Any, turn: Turn) -> Answer:
+    """Give the rest of a text that was too long."""
+    rest, turn.talk.rest = turn.talk.rest, ""
+    return Text(rest or replies.nothing_more())
+
+
+def ignore(_message: Any, _turn: Turn) -> Answer:
+    """Take note of an event that needs no answer."""
+    return Silence()

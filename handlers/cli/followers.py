@@ -1,0 +1,107 @@
+"""``followers``: list, show, export, forget."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from bot.errors import NotAllowed, NotFound
+from bot.models import Follower, OrderState
+from handlers.cli.common import Desk, show
+from recsys.profile import Profile
+
+SHOWN_TERMS = 10
+
+
+@click.group("followers", help="关注者：查看、导出、删除。")
+def group() -> None:
+    """Gather the commands."""
+
+
+@group.command("list", help="列出关注者。")
+@click.option("--json", "as_json", is_flag=True, help="输出 JSON")
+@click.pass_obj
+def list_(desk: Desk, as_json: bool) -> None:
+    """List the followers."""
+    with desk.store() as store:
+        rows = store.write_now(lambda tx: [_row(tx, follower) for follower in tx.followers.all()])
+    show(rows, as_json=as_json, empty="还没有关注者")
+
+
+@group.command("show", help="查看一位关注者。")
+@click.argument("openid")
+@click.option("--json", "as_json", is_flag=True, help="输出 JSON")
+@click.pass_obj
+def show_(desk: Desk, openid: str, as_json: bool) -> None:
+    """Show one follower."""
+    with desk.store() as store:
+        row = store.write_now(lambda tx: _row(tx, _get(tx, openid)))
+    show([row], as_json=as_json, empty="")
+
+
+@group.command("export", help="导出一位关注者的全部数据（JSON），供本人查阅。")
+@click.argument("openid")
+@click.pass_obj
+def export(desk: Desk, openid: str) -> None:
+    """Print everything that is kept of one follower."""
+
+    def work(tx: Any) -> dict[str, Any]:
+        return {
+            "follower": _row(tx, _get(tx, openid)),
+            "events": [
+                {"kind": e.kind, "course_id": e.course_id, "detail": e.detail, "at": e.at.isoformat()}
+                for e in tx.events.of(openid)
+            ],
+            "courses": [e.course_id for e in tx.entitlements.of(openid)],
+            "orders": [{"order_no": o.order_no, "title": o.title, "state": o.state} for o in tx.orders.of(openid)],
+        }
+
+    with desk.store() as store:
+        data = store.write_now(work)
+    click.echo(json.dumps(data, ensure_ascii=False, indent=1, default=str))
+
+
+@group.command("forget", help="删除一位关注者的数据；记账需要的订单保留，但不再与本人关联。")
+@click.argument("openid")
+@click.option("--yes", is_flag=True, help="不再询问")
+@click.pass_obj
+def forget(desk: Desk, openid: str, yes: bool) -> None:
+    """Delete a person, keep the anonymised accounts."""
+    if not yes:
+        click.confirm(f"确定删除 {openid} 的全部数据？已购课程也会失效，不能恢复", abort=True)
+
+    def work(tx: Any) -> None:
+        _get(tx, openid)
+        if any(order.state is OrderState.PENDING for order in tx.orders.of(openid)):
+            raise NotAllowed("还有待付款的订单；等它付清或过期后再删除")
+        alias = "anon-" + hashlib.sha256(f"{openid}{datetime.now(UTC).timestamp()}".encode()).hexdigest()[:20]
+        tx.orders.anonymise(openid, alias)
+        tx.followers.forget(openid)
+
+    with desk.store() as store:
+        store.write_now(work, durable=True)
+    click.echo("已删除")
+
+
+def _get(tx: Any, openid: str) -> Follower:
+    follower: Follower | None = tx.followers.get(openid)
+    if follower is None:
+        raise NotFound(f"没有关注者 {openid}")
+    return follower
+
+
+def _row(tx: Any, follower: Follower) -> dict[str, Any]:
+    text = tx.interests.get(follower.openid)
+    now = datetime.now(UTC).timestamp()
+    terms = [term for term, weight in Profile.from_json(text).top(SHOWN_TERMS, now) if weight > 0] if text else []
+    return {
+        "openid": follower.openid,
+        "subscribed": follower.subscribed,
+        "interests": terms,
+        "channel": follower.channel,
+        "last_seen_at": follower.last_seen_at,
+    }

@@ -1,0 +1,101 @@
+"""The nouns of the workshop: an item, a recommendation with its reasons, and what an event is worth.
+
+Nothing here computes a score; that is ``recommender.py``. Times in this package are float seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Literal, NamedTuple
+
+Kind = Literal["query", "interest", "popular"]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What can be recommended, as the words written about it. ``item_id`` must not be empty."""
+
+    item_id: str
+    title: str
+    subtitle: str = ""
+    category: str = ""
+    tags: tuple[str, ...] = ()
+    text: str = ""
+
+
+class Part(NamedTuple):
+    """One term's share of a score: asked for ("query"), liked before ("interest"), or bought by others ("popular").
+
+    ``term`` is empty for "popular". ``value`` is signed: a disliked term counts against.
+    """
+
+    kind: Kind
+    term: str
+    value: float
+
+
+class Recommendation(NamedTuple):
+    """An item, its score and where the score comes from: ``sum(part.value for part in parts) == score`` to 1e-9."""
+
+    item_id: str
+    score: float
+    parts: tuple[Part, ...]
+
+    @property
+    def reason(self) -> Part | None:
+        """The strongest part that speaks for the item; None when nothing does."""
+        best = max(self.parts, key=lambda part: part.value, default=None)
+        return best if best is not None and best.value > 0 else None
+
+    @property
+    def basis(self) -> Kind:
+        """The nearest thing to the follower that speaks for the item: "query", else "interest", else "popular"."""
+        kinds = {part.kind for part in self.parts if part.value > 0}
+        if "query" in kinds:
+            return "query"
+        return "interest" if "interest" in kinds else "popular"
+
+
+class Signal(StrEnum):
+    """What a follower did. The values are stable names, fit for storage."""
+
+    MENTION = "mention"
+    CLICK = "click"
+    VIEW = "view"
+    FINISH = "finish"
+    BUY = "buy"
+    DISLIKE = "dislike"
+
+    @property
+    def strength(self) -> float:
+        """How far the event stands above (or, negative, below) indifference."""
+        return STRENGTHS[self]
+
+
+# The (r − δ) of the profile formula: a defined mapping, as nobody gives us ratings. The order is what matters.
+STRENGTHS: Mapping[Signal, float] = MappingProxyType(
+    {
+        Signal.MENTION: 1.0,  # a word in passing: the subject matters now, perhaps for a colleague
+        Signal.CLICK: 1.5,  # one course chosen out of several, at no cost
+        Signal.VIEW: 2.0,  # the page was read: time was spent
+        Signal.FINISH: 3.0,  # a lesson was sat through to the end: hours were spent
+        Signal.BUY: 4.0,  # money was spent
+        Signal.DISLIKE: -3.0,  # said aloud, which few people do: outweighs any curiosity, not a purchase
+    }
+)
+
+
+def decay(seconds: float, half_life_days: float) -> float:
+    """Return what remains of 1.0 after ``seconds``; all of it when negative, so a wrong clock inflates nothing."""
+    return math.exp2(-max(seconds, 0.0) / (half_life_days * 86_400.0))
+
+
+def checked_half_life(days: float) -> float:
+    """Return ``days``; ValueError unless they are a positive finite number."""
+    if not (math.isfinite(days) and days > 0):
+        raise ValueError(f"a half-life is a positive number of days, not {days!r}")
+    return float(days)

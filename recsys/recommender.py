@@ -1,0 +1,214 @@
+"""Which items to show, in which order, and why: look-up in the index, plus a little popularity, plus variety.
+
+Everything is read from immutable arrays, so one recommender serves all threads and is replaced, not changed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsys.base import Recommendation
+from recsys.evidence import Evidence
+from recsys.index import CourseIndex, Flags, Floats, Ints
+
+_SMALL = 32  # up to here repeated argmax beats sorting all items (1 µs each at 10,000)
+
+
+@dataclass(frozen=True, slots=True)
+class RecommenderSettings:
+    """How much each voice counts. What is asked now counts most; popularity only breaks near-ties.
+
+    ``variety`` is 1 − λ of MMR: 0 is pure relevance; 0.3 made lists 14–28 % less alike for up to 2 % of NDCG on
+    real enrolments. ``pool`` is how many of the best take part in it.
+    """
+
+    query_weight: float = 1.0
+    interest_weight: float = 0.3
+    popular_weight: float = 0.05
+    variety: float = 0.3
+    pool: int = 30
+
+    def __post_init__(self) -> None:
+        voices = (self.query_weight, self.interest_weight, self.popular_weight)
+        if not all(math.isfinite(weight) and weight >= 0 for weight in voices):
+            raise ValueError(f"weights are finite and not negative: {voices}")
+        if not 0 <= self.variety < 1 or self.pool < 1:
+            raise ValueError(f"0 <= variety < 1 and pool >= 1, not {self.variety} and {self.pool}")
+
+
+class Recommender:
+    """Ranks the items of one index. ``popularity`` is in [0, 1], by id or by the index's positions."""
+
+    def __init__(
+        self,
+        index: CourseIndex,
+        popularity: Mapping[str, float] | Floats | None = None,
+        settings: RecommenderSettings | None = None,
+    ) -> None:
+        self.index = index
+        self.settings = settings or RecommenderSettings()
+        self._popular = _by_position(index, {} if popularity is None else popularity)
+        self._prior = self._popular * self.settings.popular_weight
+        self._no_prior = np.zeros(len(index))
+
+    def recommend(
+        self,
+        *,
+        query: Sequence[str] = (),
+        profile: Mapping[str, float] | None = None,
+        exclude: Iterable[str] = (),
+        allow: Flags | None = None,
+        k: int = 5,
+    ) -> list[Recommendation]:
+        """Return up to ``k`` distinct items, best first, none of ``exclude``, only positions that ``allow`` marks.
+
+        With a query only items that say one of its terms are candidates, so there may be fewer than ``k``. When no
+        candidate does, or nothing is asked, the profile (term -> weight, negative for disliked) chooses, and
+        popularity fills up what is missing. ``Recommendation.basis`` tells which it was.
+        Ties go to the more popular item, then to the smaller id.
+        """
+        _check_call(query, k)
+        barred = self._barred(exclude, allow)
+        liked = _unit_at_most(profile or {}, self.settings.interest_weight)
+        if asked := self._asked(query):
+            evidence = Evidence(self.index, self._prior, asked, liked)
+            if len(candidates := _open(evidence.asked(), barred)):
+                return evidence.explain(self._choose(candidates, evidence.total, k))
+        evidence = Evidence(self.index, self._prior, {}, liked)
+        chosen: list[int] = []
+        if evidence.total is not self._prior:
+            chosen = self._choose(_open(evidence.total > self._prior, barred), evidence.total, k)
+        return evidence.explain(chosen + self._fill(evidence.total, barred, chosen, k))
+
+    def popular(self, k: int = 5, exclude: Iterable[str] = (), allow: Flags | None = None) -> list[Recommendation]:
+        """Return the ``k`` most popular items, for a stranger; by id where nobody bought anything yet."""
+        return self.recommend(exclude=exclude, allow=allow, k=k)
+
+    def explain(
+        self, item_id: str, query: Sequence[str] = (), profile: Mapping[str, float] | None = None
+    ) -> Recommendation:
+        """Return the score ``recommend`` gives the item, in parts. ValueError for an unknown item."""
+        _check_call(query, 1)
+        at = self._known(item_id)
+        liked = _unit_at_most(profile or {}, self.settings.interest_weight)
+        return Evidence(self.index, self._prior, self._asked(query), liked).explain([at])[0]
+
+    def similar(
+        self, item_id: str, k: int = 5, exclude: Iterable[str] = (), allow: Flags | None = None
+    ) -> list[Recommendation]:
+        """Return up to ``k`` items nearest in words, never the item itself. ValueError for an unknown item.
+
+        The score is the cosine; its parts are the shared terms, of kind "query": the item stands for the question.
+        """
+        _check_call((), k)
+        terms = dict(self.index.row(self._known(item_id)))
+        evidence = Evidence(self.index, self._no_prior, terms, {})
+        candidates = _open(evidence.asked(), self._barred([item_id, *exclude], allow))
+        return evidence.explain(self._best(candidates, evidence.total, k))
+
+    def _known(self, item_id: str) -> int:
+        at = self.index.position(item_id)
+        if at is None:
+            raise ValueError(f"no item {item_id!r} in this index")
+        return at
+
+    def _asked(self, query: Sequence[str]) -> dict[str, float]:
+        """Return the known terms of the query as a vector of length ``query_weight``, rarer terms longer."""
+        weights = {term: weight for term in query if (weight := self.index.idf(term)) > 0}
+        length = math.hypot(*weights.values())
+        return {term: self.settings.query_weight * weight / length for term, weight in weights.items()}
+
+    def _barred(self, exclude: Iterable[str], allow: Flags | None) -> Flags | None:
+        if isinstance(exclude, str):
+            raise ValueError("exclude is several ids, not one string")  # noqa: TRY004 - one kind of refusal
+        if allow is not None and (allow.shape != (len(self.index),) or allow.dtype != np.bool_):
+            raise ValueError(f"allow must be {len(self.index)} booleans, not {allow.dtype} {allow.shape}")
+        out = [at for item_id in exclude if (at := self.index.position(item_id)) is not None]
+        if allow is None and not out:
+            return None
+        barred = np.zeros(len(self.index), np.bool_) if allow is None else ~allow
+        barred[out] = True
+        return barred
+
+    def _choose(self, candidates: Ints, scores: Floats, k: int) -> list[int]:
+        return self._varied(self._best(candidates, scores, max(k, self.settings.pool)), scores, k)
+
+    def _best(self, candidates: Ints, scores: Floats, n: int) -> list[int]:
+        """Return the ``n`` best of the ascending ``candidates``; ties by popularity, then position."""
+        values = scores[candidates]
+        if len(candidates) > n:
+            keep = values >= np.partition(values, len(values) - n)[len(values) - n]
+            candidates, values = candidates[keep], values[keep]
+        order = np.lexsort((-self._popular[candidates], -values))[:n]
+        best: list[int] = candidates[order].tolist()
+        return best
+
+    def _varied(self, best: list[int], scores: Floats, k: int) -> list[int]:
+        """Choose ``k`` of ``best`` by maximal marginal relevance: good, and unlike those already chosen."""
+        variety = self.settings.variety
+        if variety == 0 or min(k, len(best)) <= 1:
+            return best[:k]
+        rows = self.index.sketches(best)
+        likeness = (rows @ rows.T) * variety
+        values = scores[best]
+        gain = values * ((1 - variety) / max(abs(values[0]), abs(values[-1]), 1e-12))
+        nearest = likeness[0]
+        picked = [0]
+        while len(picked) < min(k, len(best)):
+            gain[picked[-1]] = -np.inf
+            picked.append(int((gain - nearest).argmax()))
+            nearest = np.maximum(nearest, likeness[picked[-1]])
+        return [best[choice] for choice in picked]
+
+    def _fill(self, scores: Floats, barred: Flags | None, chosen: Sequence[int], k: int) -> list[int]:
+        """Return the best of all the others, up to ``k`` in all: the popular ones, the disliked last."""
+        missing = min(k, len(self.index)) - len(chosen)
+        if missing <= 0:
+            return []
+        left = scores.copy()
+        if barred is not None:
+            left[barred] = -np.inf
+        left[list(chosen)] = -np.inf
+        if missing > _SMALL:
+            order = np.lexsort((-self._popular, -left))[:missing].tolist()
+            return [at for at in order if left[at] > -np.inf]
+        found: list[int] = []
+        while len(found) < missing and left[at := int(left.argmax())] > -np.inf:
+            found.append(at)
+            left[at] = -np.inf
+        return found
+
+
+def _check_call(query: Sequence[str], k: int) -> None:
+    if isinstance(query, str):
+        raise ValueError("query is several terms, not one string")  # noqa: TRY004 - one kind of refusal
+    if k < 1:
+        raise ValueError(f"k must be at least 1, not {k}")
+
+
+def _by_position(index: CourseIndex, popularity: Mapping[str, float] | Floats) -> Floats:
+    if isinstance(popularity, Mapping):
+        scores = np.array([popularity.get(item_id, 0.0) for item_id in index.ids], np.float64)
+    else:
+        scores = np.array(popularity, np.float64)
+    if scores.shape != (len(index),) or not ((scores >= 0) & (scores <= 1)).all():
+        raise ValueError(f"popularity must be {len(index)} numbers from 0 to 1")
+    return scores
+
+
+def _unit_at_most(profile: Mapping[str, float], weight: float) -> dict[str, float]:
+    """Scale the profile to length ``weight``; one shorter than a mention stays shorter, as little is known."""
+    length = math.hypot(*profile.values())
+    if not math.isfinite(length):
+        raise ValueError("a profile's weights must be finite numbers")
+    scale = weight / max(length, 1.0)
+    return {term: value * scale for term, value in profile.items()} if length else {}
+
+
+def _open(candidates: Flags, barred: Flags | None) -> Ints:
+    """Return the positions of the candidates that are not barred, ascending."""
+    return np.flatnonzero(candidates if barred is None else candidates & ~barred)

@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recsys.index import CourseIndex
+from tests.recsys.builders import a_board, an_item
+
+UNHURRIED = settings(deadline=None)  # the machine may be busy; speed is measured by the benchmark
+
+
+def everything(index: CourseIndex):
+    rows = [index.row(at) for at in range(len(index))]
+    return index.ids, rows, dict(index.term_ids), index.sketches(range(len(index))).tolist()
+
+
+def test_rows_are_unit_vectors(board):
+    for at in range(len(board)):
+        assert sum(weight**2 for _, weight in board.row(at)) == pytest.approx(1)
+
+
+def test_posting_lists_and_rows_say_the_same(board):
+    positions, weights, lengths = board.postings([board.term_ids["瑜伽"], board.term_ids["入门"]])
+
+    assert lengths.tolist() == [4, 20]
+    for at, weight in zip(positions[:4].tolist(), weights[:4].tolist(), strict=True):
+        assert dict(board.row(at))["瑜伽"] == weight
+
+
+def test_a_word_in_the_title_weighs_more_than_in_the_text(tokenizer):
+    index = CourseIndex.build([an_item("A1", "瑜伽", text="钢琴"), an_item("A2", "绘画")], tokenizer)
+    weights = dict(index.terms_of("A1"))
+
+    assert weights["瑜伽"] > weights["钢琴"]
+
+
+def test_terms_of_gives_the_weightiest_first_and_no_more_than_asked(board):
+    terms = board.terms_of("瑜伽-1", 2)
+
+    assert terms[0][0] == "瑜伽"
+    assert len(terms) == 2
+    assert board.terms_of("nowhere") == ()
+
+
+def test_the_order_of_the_items_does_not_matter(tokenizer, board):
+    assert everything(CourseIndex.build(reversed(a_board()), tokenizer)) == everything(board)
+
+
+def test_building_on_a_previous_index_gives_the_same(tokenizer, board):
+    items = a_board()
+    items[3] = dataclasses.replace(items[3], title="全新的油画课", tags=("油画",))
+    items = [*items[:10], *items[11:], an_item("新-1", "短视频运营")]
+
+    built = CourseIndex.build(items, tokenizer, board)
+
+    assert everything(built) == everything(CourseIndex.build(items, tokenizer))
+    assert built.analysed["瑜伽-1"] is board.analysed["瑜伽-1"]
+
+
+def test_a_new_name_reaches_the_unchanged_items_that_say_it(learning_tokenizer):
+    items = [an_item("A1", "云端手工坊实战"), an_item("A2", "钢琴")]
+    before = CourseIndex.build(items, learning_tokenizer)
+    learning_tokenizer.add_words(["云端手工坊"])
+
+    after = CourseIndex.build(items, learning_tokenizer, before)
+
+    assert "云端手工坊" not in before.term_ids
+    assert "云端手工坊" in after.term_ids
+    assert after.analysed["A2"] is before.analysed["A2"]
+    assert everything(after) == everything(CourseIndex.build(items, learning_tokenizer))
+
+
+def test_an_index_of_another_tokenizer_is_not_reused(tokenizer, learning_tokenizer):
+    items = [an_item("A1", "钢琴")]
+    before = CourseIndex.build(items, learning_tokenizer)
+
+    assert CourseIndex.build(items, tokenizer, before).analysed["A1"] is not before.analysed["A1"]
+
+
+@pytest.mark.parametrize("items", [[], [an_item("A1", "，。")]])
+def test_a_shop_without_words_has_an_index_all_the_same(tokenizer, items):
+    index = CourseIndex.build(items, tokenizer)
+
+    assert len(index) == len(items)
+    assert not index.term_ids
+    assert index.sketches(range(len(items))).shape == (len(items), 128)
+
+
+@pytest.mark.parametrize("items", [[an_item("")], [an_item("A1"), an_item("A1", "钢琴")]])
+def test_ids_are_given_and_given_once(tokenizer, items):
+    with pytest.raises(ValueError, match="id"):
+        CourseIndex.build(items, tokenizer)
+
+
+def test_a_snapshot_cannot_be_written(board):
+    with pytest.raises(ValueError, match="read-only"):
+        board._weights.by_term[0] = 1.0  # the arrays are nobody's to change
+
+
+def test_sketches_tell_alike_from_unlike(board):
+    same, near, far = board.sketches([board.position(x) for x in ("瑜伽-1", "瑜伽-2", "钢琴-1")])
+
+    assert same @ near > 0.9
+    assert same @ far < 0.5
+    assert np.linalg.norm(same) == pytest.approx(1)
+
+
+TITLES = ["Excel 入门", "Excel 入门与提高", "零基础 Excel 入门班", "瑜伽", "清晨瑜伽", "瑜伽"]
+
+
+def titled(tokenizer) -> CourseIndex:
+    return CourseIndex.build([an_item(f"T{n}", title) for n, title in enumerate(TITLES)], tokenizer)
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("ｅｘｃｅｌ入门", ("T0", "T1", "T2")),
+        ("瑜伽", ("T3", "T5", "T4")),
+        ("清晨", ("T4",)),
+        ("提高", ("T1",)),
+        ("书法", ()),
+        ("", ()),
+        ("班 瑜伽", ()),
+        ("班\n瑜伽", ()),
+    ],
+)
+def test_titles_are_found_equal_then_beginning_then_containing(tokenizer, text, ids):
+    assert titled(tokenizer).find_title(text) == ids
+
+
+def test_no_more_titles_than_asked(tokenizer):
+    assert titled(tokenizer).find_title("瑜伽", 1) == ("T3",)
+    with pytest.raises(ValueError, match="limit"):
+        titled(tokenizer).find_title("瑜伽", 0)
+
+
+@UNHURRIED
+@given(st.lists(st.text("ab瑜伽 ", min_size=1, max_size=5), max_size=8), st.text("ab瑜伽", min_size=1, max_size=3))
+def test_finding_titles_agrees_with_reading_them_all(tokenizer, titles, text):
+    items = [an_item(f"T{n}", title) for n, title in enumerate(titles)]
+    keys = {item.item_id: item.title.replace(" ", "") for item in items}
+
+    def place(item_id):
+        key = keys[item_id]
+        return (key != text, not key.startswith(text), len(key), item_id)
+
+    expected = tuple(sorted((item_id for item_id, key in keys.items() if text in key), key=place))
+
+    assert CourseIndex.build(items, tokenizer).find_title(text, 20) == expected
