@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections.abc import Coroutine
 from datetime import datetime, timedelta
+from typing import Any
 
-from bot.errors import ZhikeError
 from bot.orders import Orders
 from bot.outbox import Outbox
 from bot.ports import Clock
@@ -53,11 +54,11 @@ class Jobs:
     async def run_due(self) -> int:
         """Do everything whose moment has come, once; returns how much that was."""
         now = self._clock.now()
-        await self._suggestions.refresh(self._store, now)
-        done = await self._outbox.send_due()
+        done = await _guarded("outbox", self._outbox.send_due())
         leased = await self._store.write(lambda tx: tx.leases.take("money", self._holder, now, now + LEASE))
         if leased:
-            done += await self._orders.run_due()
+            done += await _guarded("orders", self._orders.run_due())
+        done += await _guarded("shelf", self._suggestions.refresh(self._store, now))
         if self._purged is None or now - self._purged > PURGE_EVERY:
             self._purged = now
             await self._store.write(lambda tx: tx.messages.purge(now - KEEP_MESSAGES))
@@ -69,13 +70,20 @@ class Jobs:
         while True:
             try:
                 await self.run_due()
-            except ZhikeError:
-                log.exception("jobs.round_failed")
             except Exception:
-                log.exception("jobs.round_broke")
+                log.exception("jobs.round_failed")
             try:
                 async with asyncio.timeout(self._pause):
                     await self._wake.wait()
             except TimeoutError:
                 pass
             self._wake.clear()
+
+
+async def _guarded(name: str, job: Coroutine[Any, Any, int | bool]) -> int:
+    """Run one job of a round; one that fails does not keep the others from running."""
+    try:
+        return int(await job)
+    except Exception:
+        log.exception("jobs.failed job=%s", name)
+        return 0

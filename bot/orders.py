@@ -35,6 +35,8 @@ from bot.store import Store, Tx
 log = logging.getLogger("zhike.orders")
 
 OPEN = (AttemptState.NEW, AttemptState.NOTPAY)
+UNSETTLED = (*OPEN, AttemptState.CLOSING)
+IN_FLIGHT = timedelta(seconds=30)  # twice the client's time-out and then some: the order may still reach WeChat
 UNFINISHED = (RefundState.NEW, RefundState.PROCESSING, RefundState.ABNORMAL)
 QUERY_DELAYS = (5, 30, 60, 180, 300, 600, 1800)
 REFUND_DELAYS = (60, 300, 1800, 7200, 21600, 86400)
@@ -190,11 +192,18 @@ class Orders:
             prepay = await self._prepay(attempt)
         except (TradeClosed, TradeNoUsed):
             await self._fail(attempt)
+            fresh = await self._store.read(lambda tx: tx.attempts.get(attempt.out_trade_no))
+            if fresh is not None and fresh.state is AttemptState.NOTPAY and not await self._close(fresh):
+                raise AlreadyPaid(0, "ORDERPAID", "这笔订单已有一次付款，正在核对") from None
             attempt = await self._open_attempt(order_no, trade_type, payer)
             prepay = await self._prepay(attempt)
         await self._store.write(lambda tx: tx.attempts.placed(attempt.out_trade_no, prepay))
         fresh = await self._store.read(lambda tx: tx.attempts.get(attempt.out_trade_no))
-        assert fresh is not None
+        assert fresh is not None, "an attempt is never deleted"
+        if fresh.state is AttemptState.SUCCESS:
+            raise AlreadyPaid(0, "ORDERPAID", "这笔订单已经付款")
+        if fresh.state is not AttemptState.NOTPAY:
+            raise PayUnknown("the attempt was closed while WeChat took it")
         return fresh
 
     async def _prepay(self, attempt: Attempt) -> str:
@@ -214,8 +223,8 @@ class Orders:
 
     async def _fail(self, attempt: Attempt) -> None:
         def work(tx: Tx) -> None:
-            tx.attempts.move(attempt.out_trade_no, AttemptState.FAILED, (AttemptState.NEW, AttemptState.NOTPAY))
-            tx.attempts.schedule(attempt.out_trade_no, None, tried=False)
+            if tx.attempts.move(attempt.out_trade_no, AttemptState.FAILED, (AttemptState.NEW,)):
+                tx.attempts.schedule(attempt.out_trade_no, None, tried=False)
 
         await self._store.write(work)
 
@@ -263,24 +272,23 @@ class Orders:
     async def _close_others(self, order_no: str, trade_type: TradeType, payer: str) -> None:
         """Close attempts of another kind first, so that one order is not paid twice."""
         for attempt in await self._store.read(lambda tx: tx.attempts.of(order_no)):
-            if (attempt.trade_type, attempt.payer) != (trade_type, payer) and attempt.state in OPEN:
-                await self._close(attempt)
+            reusable = (attempt.trade_type, attempt.payer) == (trade_type, payer) and attempt.state in OPEN
+            unsettled = attempt.state in UNSETTLED
+            if unsettled and not reusable and not await self._close(attempt):
+                raise AlreadyPaid(0, "ORDERPAID", "这笔订单已有一次付款，正在核对")
 
     async def _close(self, attempt: Attempt) -> bool:
         """Close one attempt at WeChat; True when it is surely closed. A paid one is booked instead."""
         no = attempt.out_trade_no
         await self._store.write(lambda tx: tx.attempts.move(no, AttemptState.CLOSING, OPEN))
         try:
-            trade = await self._gateway.query(no)
-            if trade is not None and trade.paid:
-                await self.book_paid(trade, "close")
+            if not await self._close_at_wechat(attempt):
+                await self._reschedule(attempt)
                 return False
-            if trade is not None and trade.trade_state != "CLOSED":
-                await self._gateway.close(no)
         except AlreadyPaid:
             await self._reschedule(attempt)
             return False
-        except PayUnknown:
+        except (PayUnknown, PayRejected):
             await self._reschedule(attempt)
             raise
 
@@ -289,6 +297,18 @@ class Orders:
             return tx.attempts.move(no, AttemptState.CLOSED, (AttemptState.CLOSING,))
 
         return await self._store.write(work)
+
+    async def _close_at_wechat(self, attempt: Attempt) -> bool:
+        """Query, then close; False when it is paid. ``PayUnknown`` while the order may still be on its way there."""
+        trade = await self._gateway.query(attempt.out_trade_no)
+        if trade is None and self._clock.now() - attempt.created_at < IN_FLIGHT:
+            raise PayUnknown("the order may still be on its way")
+        if trade is not None and trade.paid:
+            await self.book_paid(trade, "close")
+            return False
+        if trade is not None and trade.trade_state != "CLOSED":
+            await self._gateway.close(attempt.out_trade_no)
+        return True
 
     # Booking -----------------------------------------------------------------------------------------------
 
@@ -366,7 +386,7 @@ class Orders:
         attempt = await self._store.read(lambda tx: tx.attempts.get(out_trade_no))
         if attempt is None:
             raise NotFound(f"没有付款记录 {out_trade_no}")
-        if attempt.state not in (*OPEN, AttemptState.CLOSING):
+        if attempt.state not in UNSETTLED:
             await self._store.write(lambda tx: tx.attempts.schedule(out_trade_no, None, tried=False))
             return
         if self._clock.now() >= attempt.time_expire + GRACE or attempt.state is AttemptState.CLOSING:
@@ -394,7 +414,7 @@ class Orders:
 
     def _cancel_if_over(self, tx: Tx, order_no: str) -> bool:
         order = tx.orders.get(order_no)
-        unclear = [each for each in tx.attempts.of(order_no) if each.state in (*OPEN, AttemptState.CLOSING)]
+        unclear = [each for each in tx.attempts.of(order_no) if each.state in UNSETTLED]
         if order is None or unclear or order.expires_at > self._clock.now():
             return False
         return tx.orders.cancel(order_no)
@@ -408,7 +428,7 @@ class Orders:
 
         def work(tx: Tx) -> None:
             fresh = tx.attempts.get(attempt.out_trade_no)
-            if fresh is not None and fresh.state in (*OPEN, AttemptState.CLOSING):
+            if fresh is not None and fresh.state in UNSETTLED:
                 tx.attempts.schedule(attempt.out_trade_no, at)
 
         await self._store.write(work)
@@ -419,7 +439,7 @@ class Orders:
         if order is None:
             raise NotFound(f"没有订单 {order_no}")
         for attempt in await self._store.read(lambda tx: tx.attempts.of(order_no)):
-            if attempt.state in (*OPEN, AttemptState.CLOSING):
+            if attempt.state in UNSETTLED:
                 await self.sync_attempt(attempt.out_trade_no)
         for refund in await self._store.read(lambda tx: tx.refunds.of(order_no)):
             if refund.state in (RefundState.NEW, RefundState.PROCESSING):
@@ -516,8 +536,11 @@ class Orders:
         await self._store.write(lambda tx: tx.refunds.schedule(out_refund_no, at))
         try:
             facts = await self._gateway.query_refund(out_refund_no)
-            if facts is None:
-                facts = await self._gateway.refund(refund.request)
+        except (PayUnknown, PayRejected) as error:
+            log.warning("refund.query_failed no=%s error=%s", out_refund_no, error)
+            return
+        try:
+            facts = facts or await self._gateway.refund(refund.request)
         except PayUnknown as error:
             log.warning("refund.unknown no=%s error=%s", out_refund_no, error)
             return
@@ -532,8 +555,8 @@ class Orders:
 
         def work(tx: Tx) -> None:
             tx.anomalies.add("refund_refused", refund.out_refund_no, str(error), now)
-            if error.code.replace("_", "") != "NOTENOUGH":
-                tx.refunds.move(refund.out_refund_no, RefundState.REJECTED, (RefundState.NEW,))
+            final = error.code.replace("_", "") != "NOTENOUGH"
+            if final and tx.refunds.move(refund.out_refund_no, RefundState.REJECTED, (RefundState.NEW,)):
                 tx.refunds.schedule(refund.out_refund_no, None)
 
         await self._store.write(work, durable=True)
@@ -550,12 +573,12 @@ class Orders:
         if refund is None or (facts.refund_fen and facts.refund_fen != refund.amount_fen):
             tx.anomalies.add("refund_mismatch", facts.out_refund_no, "微信退款与本地记录不符", now)
             return
-        open_states = (RefundState.NEW, RefundState.PROCESSING, RefundState.ABNORMAL)
+        open_states = (*UNFINISHED, RefundState.REJECTED)
         if facts.status == "SUCCESS":
             if tx.refunds.move(refund.out_refund_no, RefundState.SUCCESS, open_states):
                 self._refund_succeeded(tx, refund, now)
         elif facts.status == "PROCESSING":
-            tx.refunds.move(refund.out_refund_no, RefundState.PROCESSING, (RefundState.NEW,))
+            tx.refunds.move(refund.out_refund_no, RefundState.PROCESSING, (RefundState.NEW, RefundState.REJECTED))
         elif facts.status in {"ABNORMAL", "CLOSED"}:
             tx.refunds.move(refund.out_refund_no, RefundState(facts.status), open_states)
             tx.anomalies.add(

@@ -44,8 +44,12 @@ class Outbox:
         self._limits = (("touch", TOUCH_WINDOW, touch_quota), ("message", MESSAGE_WINDOW, message_quota))
 
     def word(self, row: OutboxRow) -> str:
-        """Return the sentence of a row, for whoever tells it another way."""
-        return self._tell(row)
+        """Return the sentence of a row, for whoever tells it another way; empty when there is none for it."""
+        try:
+            return self._tell(row)
+        except (KeyError, ValueError):
+            log.exception("outbox.unspeakable kind=%s key=%s", row.kind, row.key)
+            return ""
 
     async def send_due(self) -> int:
         """Send what is due; returns how many rows were looked at."""
@@ -57,12 +61,16 @@ class Outbox:
 
     async def _send(self, row: OutboxRow) -> None:
         now = self._clock.now()
+        content = self.word(row)
+        if not content:
+            await self._store.write(lambda tx: tx.outbox.done(row.row_id, "unspeakable", now))
+            return
         window = await self._store.write(lambda tx: self._charge(tx, row, now))
         if window is None:
             log.info("outbox.held kind=%s key=%s", row.kind, row.key)
             return
         try:
-            await self._messenger.send_text(row.openid, self._tell(row))
+            await self._messenger.send_text(row.openid, content)
         except AccountUnknown as error:
             await self._later(row, str(error))
         except AccountError as error:

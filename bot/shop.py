@@ -11,7 +11,7 @@ from bot.jobs import Jobs
 from bot.models import OutboxRow
 from bot.orders import Merchant, Orders
 from bot.outbox import Outbox
-from bot.ports import Clock, Messenger, PayGateway, SystemClock
+from bot.ports import Clock, Messenger, OAuth, PayGateway, SystemClock
 from bot.store import SqliteStore, Store
 from bot.suggestions import Suggestions
 from recsys.text import Tokenizer
@@ -25,6 +25,7 @@ class Shop:
     store: Store
     clock: Clock
     gateway: PayGateway
+    oauth: OAuth
     orders: Orders
     suggestions: Suggestions
     outbox: Outbox
@@ -41,6 +42,7 @@ def open_shop(
     tell: Callable[[OutboxRow], str],
     gateway: PayGateway | None = None,
     messenger: Messenger | None = None,
+    oauth: OAuth | None = None,
     clock: Clock | None = None,
     tokenizer: Tokenizer | None = None,
 ) -> Shop:
@@ -53,7 +55,8 @@ def open_shop(
     gateway = gateway or doors.pay_gateway(config, clock)
     tokenizer = tokenizer or doors.tokenizer(config)
     store = SqliteStore(config.store.path)
-    messenger = messenger or doors.account(config, store, clock)
+    account = doors.account(config, store, clock)
+    messenger = messenger or account
     suggestions = Suggestions(config.recsys, tokenizer, now=clock.now())
     orders = Orders(
         store,
@@ -80,4 +83,4 @@ def open_shop(
         pause_seconds=config.recsys.refresh_seconds,
     )
     orders.on_news(jobs.wake)
-    return Shop(config, store, clock, gateway, orders, suggestions, outbox, jobs)
+    return Shop(config, store, clock, gateway, oauth or account, orders, suggestions, outbox, jobs)

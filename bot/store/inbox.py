@@ -71,15 +71,18 @@ class Messages:
         self._rows.run("update messages set state = 'done', reply = ? where key = ?", reply, key)
         return row is not None and row[0] == Handling.DETACHED.value
 
-    def detach(self, key: str) -> None:
-        """Note that no delivery waits any more for a running message."""
+    def detach(self, key: str) -> str | None:
+        """Note that no delivery waits any more for a running message; return the reply if it is ready after all."""
         self._rows.run("update messages set state = 'detached' where key = ? and state = 'running'", key)
+        row = self._rows.one("select reply from messages where key = ? and state = 'done'", key)
+        return row[0] if row else None
 
     def take_over(self, key: str, now: datetime, *, older_than: datetime) -> bool:
         """Claim a message whose worker seems to have died; False when somebody else did."""
         return bool(
             self._rows.run(
-                "update messages set received_at = ? where key = ? and state = 'running' and received_at <= ?",
+                "update messages set state = 'running', received_at = ?"
+                " where key = ? and state <> 'done' and received_at <= ?",
                 epoch(now),
                 key,
                 epoch(older_than),

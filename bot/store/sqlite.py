@@ -8,6 +8,7 @@ wake-up of the loop. The loop itself never touches the disk.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import queue
 import sqlite3
@@ -164,8 +165,9 @@ class SqliteStore:
             self._connection.execute("commit")
         except sqlite3.Error as error:
             log.exception("store.commit_failed jobs=%d", len(group))
-            if self._connection.in_transaction:
-                self._connection.execute("rollback")
+            with contextlib.suppress(sqlite3.Error):
+                if self._connection.in_transaction:
+                    self._connection.execute("rollback")
             for job in group:
                 job.error = StoreError(f"数据库写入失败：{error}")
         _deliver(group)

@@ -30,6 +30,7 @@ LAST_DELIVERY = 3
 DEAD_AFTER = timedelta(seconds=20)
 POLL_SECONDS = 0.1
 TOUCHES = frozenset({"click_event", "subscribe_event", "scan_event"})
+PRESENT = frozenset({"click_event", "scan_event", "view_event"})  # other events may come long after an unfollow
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +109,8 @@ class Inbox:
         except TimeoutError:
             if deliveries < LAST_DELIVERY:
                 return None
-        await self._shop.store.write(lambda tx: tx.messages.detach(delivery.key))
-        return SUCCESS
+        ready = await self._shop.store.write(lambda tx: tx.messages.detach(delivery.key))
+        return SUCCESS if ready is None else ready
 
     async def _stored(self, key: str) -> str:
         while True:
@@ -157,9 +158,9 @@ class Inbox:
         count = tx.messages.count_delivery(delivery.key)
         if seen.state is Handling.DONE:
             return _Outcome(reply=seen.reply)
-        if delivery.key not in self._running and tx.messages.take_over(
-            delivery.key, now, older_than=now - DEAD_AFTER
-        ):
+        alone = self._shop.config.server.workers == 1
+        older_than = now if alone else now - DEAD_AFTER
+        if delivery.key not in self._running and tx.messages.take_over(delivery.key, now, older_than=older_than):
             return None
         return _Outcome(deliveries=count)
 
@@ -167,7 +168,7 @@ class Inbox:
         message = delivery.message
         turn = self._turn(tx, message, now)
         answer = self._robot.answer(message, turn)
-        if message.type != "unsubscribe_event":
+        if message.type in TOUCHES or not message.type.endswith("_event"):
             tx.talks.put(turn.openid, talk.dump(turn.talk), now)
         if isinstance(answer, Later):
             if not again:
@@ -184,7 +185,7 @@ class Inbox:
         """Fetch what the message needs by one look-up, and note that its sender was here."""
         openid = message.source
         known = tx.followers.known(openid)
-        if message.type not in {"unsubscribe_event", "subscribe_event"}:
+        if message.type in PRESENT or not message.type.endswith("_event"):
             tx.followers.seen(openid, now)
         if message.type in TOUCHES:
             tx.quota.open(openid, "touch", now)
@@ -210,7 +211,7 @@ class Inbox:
         if not isinstance(answer, Text):
             return answer
         waiting = turn.tx.outbox.waiting(turn.openid)
-        told = [self._shop.outbox.word(row) for row in waiting]
+        told = [words for row in waiting if (words := self._shop.outbox.word(row))]
         content = "\n\n".join([*told, answer.content])
         for row in waiting:
             turn.tx.outbox.done(row.row_id, "told in chat", turn.now)

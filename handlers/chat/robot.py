@@ -130,15 +130,19 @@ class Robot(BaseRoBot):  # type: ignore[misc]  # WeRoBot ships no types
         sender = fields.get("FromUserName", "")
         if not sender or len(sender) > LONGEST_NAME or not fields.get("MsgType"):
             raise Unreadable("no sender or no type")
+        fields["MsgType"] = fields["MsgType"].lower()
         for name in NUMBERS:
             if name in fields and not (fields[name].isascii() and fields[name].isdigit()):
                 raise Unreadable(f"{name} is not a number")
         if fields["MsgType"] == "event" and not fields.get("Event"):
             raise Unreadable("an event without a name")
         kept = {name: value for name, value in fields.items() if name != "Encrypt"}
-        if fields["MsgType"].lower() == "location" or fields.get("Event", "").lower() not in PLAIN_EVENTS:
+        if fields["MsgType"] == "location" or fields.get("Event", "").lower() not in PLAIN_EVENTS:
             kept = _bare(kept)
-        return process_message(dict(kept))
+        try:
+            return process_message(dict(kept))
+        except (KeyError, ValueError, TypeError) as error:
+            raise Unreadable(f"not a message: {type(error).__name__}") from None
 
     def answer(self, message: Any, turn: Turn) -> Answer | Later:
         """Let the first handler answer; one that has nothing to say says ``Silence``."""
@@ -153,7 +157,7 @@ PLAIN_EVENTS = frozenset({"", "subscribe", "unsubscribe", "scan", "click", "view
 
 def _bare(fields: dict[str, str]) -> dict[str, str]:
     """Keep what every event has: WeRoBot's richer classes insist on parts that may be missing."""
-    if fields["MsgType"].lower() != "event":
+    if fields["MsgType"] != "event":
         return {
             name: value for name, value in fields.items() if not name.startswith("Location_") and name != "Scale"
         }

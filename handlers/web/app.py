@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import logging
+import secrets
+from datetime import timedelta
+from pathlib import Path
 
 from tornado.web import Application, RequestHandler
 
 from bot.shop import Shop
+from bot.store import Tx
 from handlers.chat.inbox import Inbox
 from handlers.chat.robot import Robot
 from handlers.web.gateway import Gateway
 from handlers.web.notices import PayNotice
+from handlers.web.pages import page_routes
+from handlers.web.quiet import Quiet
 
 log = logging.getLogger("zhike.web")
+HERE = Path(__file__).parent
+FOR_EVER = timedelta(days=36500)
 
 
-class Health(RequestHandler):
+class Health(Quiet):
     """Says that the server takes requests."""
 
     def get(self) -> None:
@@ -23,7 +31,7 @@ class Health(RequestHandler):
         self.finish({"status": "ok"})
 
 
-class NotFound(RequestHandler):
+class NotFound(Quiet):
     """Everything else: an empty 404 that shows nothing of us."""
 
     def prepare(self) -> None:
@@ -43,11 +51,30 @@ def make_app(shop: Shop) -> Application:
             ("/pay/notify", PayNotice, {"shop": shop}),
             ("/pay/refund-notify", PayNotice, {"shop": shop}),
             ("/healthz", Health),
+            *page_routes(shop),
         ],
+        cookie_secret=cookie_secret(shop),
+        template_path=str(HERE / "templates"),
+        static_path=str(HERE / "static"),
         default_handler_class=NotFound,
         log_function=_access,
         compress_response=False,
     )
+
+
+def cookie_secret(shop: Shop) -> str:
+    """Return the secret that signs sessions: made once, shared by all workers through the store."""
+    now = shop.clock.now()
+
+    def work(tx: Tx) -> str:
+        kept = tx.tokens.get("secret", "cookie", now)
+        if kept is not None:
+            return kept[0]
+        fresh = secrets.token_hex(32)
+        tx.tokens.put("secret", "cookie", fresh, now + FOR_EVER)
+        return fresh
+
+    return shop.store.write_now(work, durable=True)
 
 
 def _access(handler: RequestHandler) -> None:

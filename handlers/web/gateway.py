@@ -10,12 +10,13 @@ import asyncio
 import logging
 from typing import Any
 
-from tornado.web import Finish, RequestHandler
+from tornado.web import Finish
 
 from bot.ports import Clock
 from handlers.chat.answers import SUCCESS
 from handlers.chat.inbox import Delivery, Inbox, Replayed, message_key
 from handlers.chat.robot import Robot, Unreadable, read_fields
+from handlers.web.quiet import Quiet
 
 log = logging.getLogger("zhike.gateway")
 BODY_CAP = 256 * 1024
@@ -23,7 +24,7 @@ FRESH_SECONDS = 300
 HOLD_SECONDS = 1.0
 
 
-class Gateway(RequestHandler):
+class Gateway(Quiet):
     """GET answers WeChat's echo test, POST takes messages."""
 
     def initialize(self, robot: Robot, inbox: Inbox, clock: Clock, mode: str) -> None:
@@ -34,8 +35,8 @@ class Gateway(RequestHandler):
         self._mode = mode
 
     def set_default_headers(self) -> None:
-        """Say as little as possible about ourselves."""
-        self.clear_header("Server")
+        """Answer plain text, even with XML in it: that is what WeChat reads, and no browser runs it."""
+        super().set_default_headers()
         self.set_header("Content-Type", "text/plain; charset=utf-8")
 
     def prepare(self) -> None:

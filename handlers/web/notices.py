@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 
-from tornado.web import RequestHandler
-
 from bot.errors import NoticeRefused, ZhikeError
 from bot.shop import Shop
+from handlers.web.quiet import Quiet
 
 log = logging.getLogger("zhike.notices")
 
 
-class PayNotice(RequestHandler):
+class PayNotice(Quiet):
     """Payments and refunds alike: the notice itself says which it is."""
 
     def initialize(self, shop: Shop) -> None:

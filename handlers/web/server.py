@@ -16,6 +16,7 @@ from tornado.process import fork_processes
 
 from bot.config import Config
 from bot.shop import Shop, open_shop
+from bot.store.sqlite import migrate
 from handlers.chat.told import teller
 from handlers.web.app import make_app
 
@@ -29,6 +30,7 @@ def serve(config: Config, port: int, say: Callable[[str], None]) -> None:
     bound = sockets[0].getsockname()[1]
     say(f"listening on http://{config.server.host}:{bound}")
     if config.server.workers != 1:
+        migrate(config.store.path)  # once, before there are several to do it
         fork_processes(config.server.workers)
     shop = open_shop(config, tell=teller(config.server.public_url))
     try:

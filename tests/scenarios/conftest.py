@@ -126,6 +126,22 @@ class Cashier:
             raise NoticeRefused(str(error)) from None
 
 
+class Authority:
+    """WeChat's authorisation page: each code works once."""
+
+    def __init__(self):
+        self.codes = {}
+
+    def authorize_url(self, redirect_uri, state):
+        return f"https://open.weixin.qq.com/authorize?redirect_uri={redirect_uri}&state={state}"
+
+    async def identify(self, code):
+        identity = self.codes.pop(code, None)
+        if identity is None:
+            raise AccountError(40163, "code been used")
+        return identity
+
+
 MERCHANT = {"app_id": Account.app_id, "mch_id": "1900000001"}
 
 
@@ -140,6 +156,7 @@ class World:
     phone: Phone
     cashier: Cashier
     sealed: bool
+    authority: Authority
     http: AsyncHTTPClient = field(default_factory=lambda: AsyncHTTPClient(force_instance=True, max_clients=64))
 
     async def post(self, query, body):
@@ -181,7 +198,7 @@ def tokenizer():
 def live(tmp_path, tokenizer):
     """Return a runner: ``live(story)`` starts a fresh server on the same database and tells the story to it."""
     account = Account()
-    clock, phone, cashier = StoppedClock(), Phone(), Cashier()
+    clock, phone, cashier, authority = StoppedClock(), Phone(), Cashier(), Authority()
 
     def settings(mode, chat) -> Config:
         wechat = {"app_id": account.app_id, "app_secret": "s", "original_id": account.original_id}
@@ -197,6 +214,7 @@ def live(tmp_path, tokenizer):
             tell=teller(config.server.public_url),
             gateway=cashier,
             messenger=phone,
+            oauth=authority,
             clock=clock,
             tokenizer=tokenizer,
         )
@@ -204,9 +222,10 @@ def live(tmp_path, tokenizer):
         sock, port = bind_unused_port()
         server = HTTPServer(app, max_body_size=1024 * 1024)
         server.add_sockets([sock])
-        world = World(shop, f"http://127.0.0.1:{port}", account, clock, phone, cashier, sealed)
+        world = World(shop, f"http://127.0.0.1:{port}", account, clock, phone, cashier, sealed, authority)
         try:
             await shop.store.write(lambda tx: catalog.store_courses(tx, courses(), clock.now()))
+            await shop.store.write(lambda tx: catalog.store_lessons(tx, lessons(), "lessons.csv"))
             await shop.suggestions.refresh(shop.store, clock.now())
             return await story(world)
         finally:
@@ -223,3 +242,7 @@ def live(tmp_path, tokenizer):
 
 def courses():
     return catalog.read_courses((ROOT / "data" / "courses.csv").read_bytes(), "courses.csv")
+
+
+def lessons():
+    return catalog.read_lessons((ROOT / "data" / "lessons.csv").read_bytes(), "lessons.csv")

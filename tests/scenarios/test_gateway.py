@@ -189,6 +189,25 @@ def test_a_captured_signature_does_not_carry_another_message(live):
     assert live(story, mode="plain") == (200, 403, b"")
 
 
+@pytest.mark.parametrize("kind", ["EVENT", "Event", "event"])
+def test_an_event_without_a_name_is_no_5xx(live, kind):
+    async def story(world):
+        xml = world.message(ANNA, kind)
+        return (await world.post(*world.envelope(xml))).code
+
+    assert live(story) == 200
+
+
+def test_an_event_after_an_unfollow_does_not_make_somebody_a_follower_again(live):
+    async def story(world):
+        await world.say(ANNA, "Excel")
+        await world.event(ANNA, "unsubscribe")
+        await world.event(ANNA, "TEMPLATESENDJOBFINISH")
+        return (await world.shop.store.read(lambda tx: tx.followers.get(ANNA))).subscribed
+
+    assert live(story) is False
+
+
 BILLION_LAUGHS = '<!DOCTYPE xml [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;">]><xml><Content>&b;</Content></xml>'
 EXTERNAL = '<!DOCTYPE xml [<!ENTITY x SYSTEM "file:///etc/passwd">]><xml><Content>&x;</Content></xml>'
 

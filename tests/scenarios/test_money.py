@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.errors import NotAllowed, PayUnknown
+from bot.errors import AlreadyPaid, NotAllowed, PayRejected, PayUnknown
 from bot.models import AttemptState, OrderState, RefundState, TradeType
 from bot.orders import Booked, Outcome
 
@@ -97,10 +97,11 @@ def test_a_notice_may_come_before_the_answer_to_the_order(live):
             await post_notice(world, world.cashier.paid(number, FEN, ANNA))
 
         world.cashier.before_answer = hasty
-        attempt = await an_attempt(world)
-        return attempt.state, await owned(world)
+        with pytest.raises(AlreadyPaid):
+            await an_attempt(world)
+        return await owned(world), await anomalies(world)
 
-    assert live(story) == (AttemptState.SUCCESS, [COURSE])
+    assert live(story) == ([COURSE], [])
 
 
 def test_an_answer_that_is_lost_is_asked_again_with_the_same_bytes(live):
@@ -273,3 +274,38 @@ def test_no_more_is_refunded_than_was_paid_and_never_two_at_a_time(live):
             await world.shop.orders.refund(attempt.order_no, 100, "再来")
 
     live(story)
+
+
+def test_a_query_that_is_refused_never_makes_a_refund_look_refused(live):
+    async def story(world):
+        attempt = await an_attempt(world)
+        await world.shop.orders.book_paid(world.cashier.paid(attempt.out_trade_no, FEN, ANNA), "notice")
+        refund = await world.shop.orders.refund(attempt.order_no, None, "不想学了")
+
+        async def refused(_number):
+            raise PayRejected(401, "SIGN_ERROR", "key")
+
+        world.cashier.query_refund = refused
+        world.clock.forward(minutes=2)
+        await world.shop.jobs.run_due()
+        kept = await world.shop.store.read(lambda tx: tx.refunds.get(refund.out_refund_no))
+        return kept.state, kept.next_query_at > world.clock.now()
+
+    assert live(story) == (RefundState.PROCESSING, True)
+
+
+def test_while_an_attempt_is_unclear_no_second_one_is_opened(live):
+    async def story(world):
+        first = await an_attempt(world)
+        world.cashier.fail_next = [PayUnknown("timeout")]
+        with pytest.raises(PayUnknown):
+            await an_attempt(world, kind=TradeType.NATIVE, payer="")
+        world.cashier.fail_next = [PayUnknown("timeout")]
+        with pytest.raises(PayUnknown):
+            await an_attempt(world, kind=TradeType.NATIVE, payer="")
+        world.cashier.paid(first.out_trade_no, FEN, ANNA)
+        with pytest.raises(AlreadyPaid):
+            await an_attempt(world, kind=TradeType.NATIVE, payer="")
+        return len(await world.shop.store.read(lambda tx: tx.attempts.of(first.order_no))), await owned(world)
+
+    assert live(story) == (1, [COURSE])

@@ -1,0 +1,331 @@
+"""The pages a follower sees: a course with its checkout, the state of an order, and the lessons of an owned course.
+
+Who looks is decided by web authorisation and a signed cookie, never by the address. Every word is in the templates.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import segno
+from tornado.web import Finish, RequestHandler
+
+from bot.errors import AccountError, AlreadyPaid, NotAllowed, NotFound, PayRejected, PayUnknown
+from bot.models import Attempt, Course, OrderState, TradeType
+from bot.orders import Outcome, Placed
+from bot.shop import Shop
+from bot.store import Tx
+from handlers.chat.replies import yuan
+from recsys.base import Signal
+
+log = logging.getLogger("zhike.pages")
+COOKIE = "zk"
+COOKIE_DAYS = 7
+STATE_MINUTES = timedelta(minutes=10)
+ASK_AFTER = timedelta(seconds=3)
+CSP = "default-src 'self'; img-src 'self' https: data:; base-uri 'none'; form-action 'self'; frame-ancestors *"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One browser: a random id, and who uses it once WeChat has said so."""
+
+    sid: str
+    openid: str = ""
+
+
+class Page(RequestHandler):
+    """What all pages share: the session, web authorisation, honest headers, and errors as pages."""
+
+    def initialize(self, shop: Shop) -> None:
+        """Take the shop."""
+        self._shop = shop
+
+    def prepare(self) -> None:
+        """Read the session; make one for a new browser."""
+        kept = self.get_signed_cookie(COOKIE, max_age_days=COOKIE_DAYS)
+        try:
+            self._session = Session(**json.loads(kept)) if kept else Session(secrets.token_hex(16))
+        except (ValueError, TypeError):
+            self._session = Session(secrets.token_hex(16))
+        if not kept:
+            self._keep(self._session)
+
+    def set_default_headers(self) -> None:
+        """Keep prices and signatures out of caches, and other people's scripts out of the page."""
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("Content-Security-Policy", CSP)
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Referrer-Policy", "no-referrer")
+        self.clear_header("Server")
+
+    def write_error(self, status_code: int, **_details: Any) -> None:
+        """Show a plain page instead of a traceback."""
+        self.set_status(status_code)
+        self.render("message.html", kind="broken")
+
+    @property
+    def in_wechat(self) -> bool:
+        """Whether the page is open inside WeChat."""
+        return "MicroMessenger" in self.request.headers.get("User-Agent", "")
+
+    @property
+    def openid(self) -> str:
+        """Who looks, as far as WeChat has told us; empty otherwise."""
+        return self._session.openid
+
+    def message(self, kind: str, status: int = 200) -> None:
+        """Show a short page and stop."""
+        self.set_status(status)
+        self.render("message.html", kind=kind)
+        raise Finish
+
+    async def require_openid(self) -> None:
+        """Send a browser that we do not know to WeChat and back; stops the request if so."""
+        if self.openid:
+            return
+        if not self.in_wechat:
+            self.message("open_in_wechat")
+        state = secrets.token_hex(16)
+        kept = json.dumps({"sid": self._session.sid, "next": self.request.uri})
+        until = self._shop.clock.now() + STATE_MINUTES
+        await self._shop.store.write(lambda tx: tx.tokens.put("oauth_state", state, kept, until))
+        back = f"{self._shop.config.server.public_url}/oauth/callback"
+        self.redirect(self._shop.oauth.authorize_url(back, state))
+        raise Finish
+
+    def require_same_site(self) -> None:
+        """Refuse a request that another site's page made in this browser."""
+        if self.request.headers.get("X-Zhike") != "1":
+            self.set_status(403)
+            self.finish({"state": "refused"})
+            raise Finish
+
+    def _keep(self, session: Session) -> None:
+        secure = self._shop.config.server.public_url.startswith("https://")
+        value = json.dumps({"sid": session.sid, "openid": session.openid})
+        self.set_signed_cookie(
+            COOKIE, value, expires_days=COOKIE_DAYS, httponly=True, secure=secure, samesite="Lax"
+        )
+
+    async def course(self, course_id: str) -> tuple[Course, bool]:
+        """Return the course and whether it is theirs; stops with 404 when it is not to be seen."""
+        openid = self.openid
+
+        def work(tx: Tx) -> tuple[Course | None, bool]:
+            owned = bool(openid) and tx.entitlements.get(openid, course_id) is not None
+            return tx.courses.get(course_id), owned
+
+        course, owned = await self._shop.store.read(work)
+        if course is None or not (course.on_sale or owned):
+            self.message("no_course", 404)
+        assert course is not None
+        return course, owned
+
+    async def learn_from(self, signal: Signal, course: Course) -> None:
+        """Let the follower's interests follow what was done, if they may."""
+        openid, now, suggestions = self.openid, self._shop.clock.now(), self._shop.suggestions
+
+        def work(tx: Tx) -> None:
+            tx.followers.ensure(openid, now)
+            known = tx.followers.known(openid)
+            if known is not None and known.follower.personalised:
+                suggestions.touch(tx, openid, suggestions.profile(known.profile), signal, course, now)
+
+        await self._shop.store.write(work)
+
+
+class OAuthCallback(Page):
+    """Where WeChat sends the browser back: one use of the state, one use of the code, then a clean address."""
+
+    async def get(self) -> None:
+        """Learn who it is and go on to where they wanted."""
+        state, code = self.get_query_argument("state", ""), self.get_query_argument("code", "")
+        now = self._shop.clock.now()
+        kept = await self._shop.store.write(lambda tx: tx.tokens.take("oauth_state", state, now))
+        wanted = json.loads(kept) if kept else {}
+        if not code or wanted.get("sid") != self._session.sid:
+            self.message("stale_link", 400)
+        try:
+            identity = await self._shop.oauth.identify(code)
+        except AccountError as error:
+            log.warning("oauth.failed errcode=%d", error.errcode)
+            self.message("stale_link", 400)
+        if identity.virtual:
+            self.message("snapshot", 403)
+        self._keep(Session(secrets.token_hex(16), identity.openid))
+        self.redirect(_own_path(wanted["next"]))
+
+
+class CoursePage(Page):
+    """One course, with the way to buy it."""
+
+    async def get(self, course_id: str) -> None:
+        """Show the course; in WeChat we know at once who looks."""
+        if self.in_wechat:
+            await self.require_openid()
+        course, owned = await self.course(course_id)
+        if self.openid and not owned:
+            await self.learn_from(Signal.VIEW, course)
+        lessons = await self._shop.store.read(lambda tx: tx.lessons.of(course_id))
+        self.render(
+            "course.html",
+            course=course,
+            owned=owned,
+            lessons=lessons,
+            price=yuan(course.price_fen),
+            refund_note=self._shop.config.chat.refund_note,
+            in_wechat=self.in_wechat,
+        )
+
+
+class PlaceOrder(Page):
+    """The button of the course page: places the order and answers with what the page must do next."""
+
+    async def post(self, course_id: str) -> None:
+        """Answer JSON: ``state`` is owned, pay, scan, paid, retry or refused."""
+        self.require_same_site()
+        if self.in_wechat and not self.openid:
+            self.finish({"state": "refused", "why": "session"})
+            return
+        shop, source = self._shop, self.get_query_argument("from", "")[:32]
+        try:
+            placed = await shop.orders.place(self.openid, course_id, source=source, session=self._session.sid)
+            self.finish(await self._next(placed))
+        except AlreadyPaid:
+            self.finish({"state": "paid"})
+        except PayUnknown:
+            self.finish({"state": "retry"})
+        except (NotAllowed, NotFound, PayRejected) as error:
+            log.warning("checkout.refused course=%s why=%s", course_id, error)
+            self.finish({"state": "refused", "why": "course"})
+
+    async def _next(self, placed: Placed) -> dict[str, object]:
+        if placed.outcome is not Outcome.TO_PAY or placed.order is None:
+            return {"state": "owned", "learn": f"/learn/{placed.course.course_id}"}
+        number = placed.order.order_no
+        if self.in_wechat:
+            attempt = await self._shop.orders.checkout(number, TradeType.JSAPI, self.openid)
+            return {"state": "pay", "order_no": number, "bridge": self._shop.gateway.bridge_params(attempt.prepay)}
+        attempt = await self._shop.orders.checkout(number, TradeType.NATIVE, "")
+        return {"state": "scan", "order_no": number, "qr": _qr(attempt.prepay)}
+
+
+class OrderStatePage(Page):
+    """What a waiting page asks: only our own records answer, after a fresh question to WeChat if need be."""
+
+    async def get(self, order_no: str) -> None:
+        """Answer the order's state to its owner, 404 to everybody else."""
+        order = await self._shop.store.read(lambda tx: tx.orders.get(order_no))
+        known = order is not None and (
+            (bool(order.openid) and order.openid == self.openid) or order.session == self._session.sid
+        )
+        if order is None or not known:
+            self.set_status(404)
+            self.finish({"state": "unknown"})
+            return
+        if order.state is OrderState.PENDING:
+            await self._ask(order_no)
+            order = await self._shop.store.read(lambda tx: tx.orders.get(order_no)) or order
+        self.finish({"state": order.state.value, "learn": f"/learn/{order.course_id}"})
+
+    async def _ask(self, order_no: str) -> None:
+        """Ask WeChat about attempts that are a few seconds old, each at most once in a few seconds."""
+        now = self._shop.clock.now()
+
+        def due(tx: Tx) -> list[Attempt]:
+            return [
+                each for each in tx.attempts.of(order_no) if tx.tokens.get("asked", each.out_trade_no, now) is None
+            ]
+
+        for attempt in await self._shop.store.read(due):
+            if now - attempt.created_at >= ASK_AFTER:
+                await self._shop.store.write(_asked(attempt.out_trade_no, now + ASK_AFTER))
+                await self._shop.orders.sync_attempt(attempt.out_trade_no)
+
+
+def _asked(out_trade_no: str, until: Any) -> Callable[[Tx], None]:
+    return lambda tx: tx.tokens.put("asked", out_trade_no, "1", until)
+
+
+class LearnPage(Page):
+    """The lessons, for the owner only."""
+
+    async def get(self, course_id: str) -> None:
+        """Show the lessons; whoever does not own the course is shown where to buy it."""
+        await self.require_openid()
+        course, owned = await self.course(course_id)
+        if not owned:
+            self.redirect(f"/c/{course_id}?from=learn")
+            return
+        openid = self.openid
+        lessons, finished = await self._shop.store.read(
+            lambda tx: (tx.lessons.of(course_id), tx.lessons.finished(openid, course_id))
+        )
+        self.render("learn.html", course=course, lessons=lessons, finished=finished)
+
+
+class LessonDone(Page):
+    """The button below a lesson."""
+
+    async def post(self, course_id: str, position: str) -> None:
+        """Note that the owner finished a lesson."""
+        self.require_same_site()
+        openid, now = self.openid, self._shop.clock.now()
+
+        def work(tx: Tx) -> bool | None:
+            if not openid or tx.entitlements.get(openid, course_id) is None:
+                return None
+            if int(position) not in {lesson.position for lesson in tx.lessons.of(course_id)}:
+                return None
+            return tx.lessons.finish(openid, course_id, int(position), now)
+
+        first = await self._shop.store.write(work)
+        if first is None:
+            self.set_status(403)
+            self.finish({"state": "refused"})
+            return
+        if first:
+            course, _owned = await self.course(course_id)
+            await self.learn_from(Signal.FINISH, course)
+        self.finish({"state": "done"})
+
+
+def page_routes(shop: Shop) -> list[tuple[str, type[RequestHandler], dict[str, Shop]]]:
+    """Return the addresses of the pages."""
+    given = {"shop": shop}
+    name = r"([0-9A-Za-z][0-9A-Za-z_.+:-]{0,63})"
+    return [
+        (rf"/c/{name}", CoursePage, given),
+        (rf"/c/{name}/order", PlaceOrder, given),
+        (r"/order/([0-9A-Z]{6,32})/state", OrderStatePage, given),
+        (rf"/learn/{name}", LearnPage, given),
+        (rf"/learn/{name}/([0-9]{{1,5}})/done", LessonDone, given),
+        ("/oauth/callback", OAuthCallback, given),
+    ]
+
+
+def _own_path(wanted: str) -> str:
+    """Return a path of ours; never another site."""
+    parts = urlsplit(wanted)
+    return wanted if wanted.startswith("/") and not wanted.startswith("//") and not parts.netloc else "/"
+
+
+class _Svg(Protocol):
+    def save(self, out: io.BytesIO, **options: Any) -> None: ...
+
+
+def _qr(code_url: str) -> str:
+    """Return the code as inline SVG."""
+    picture: _Svg = segno.make(code_url, error="m")
+    out = io.BytesIO()
+    picture.save(out, kind="svg", scale=6, border=2, xmldecl=False, svgns=True)
+    return out.getvalue().decode()

@@ -1,0 +1,60 @@
+// The button of the course page. It never says "paid" before our server does.
+"use strict";
+(function () {
+  var button = document.getElementById("buy");
+  var status = document.getElementById("status");
+  var course = document.getElementById("course").dataset.course;
+  if (!button) { return; }
+
+  function say(text) { status.textContent = text; }
+  function again(text) { say(text); button.disabled = false; }
+
+  async function ask(url, method) {
+    var reply = await fetch(url, { method: method, headers: { "X-Zhike": "1" }, credentials: "same-origin" });
+    return reply.json();
+  }
+
+  async function poll(order, left, waiting) {
+    say(waiting);
+    try {
+      var told = await ask("/order/" + order + "/state", "GET");
+      if (told.state === "PAID") { say("付款成功，正在打开课程……"); location.replace(told.learn); return; }
+      if (told.state === "CANCELLED") { again("订单已过期，没有扣款。想买可以再点一次。"); return; }
+    } catch (error) { say("网络不太好，正在重试……"); }
+    if (left > 0) { setTimeout(function () { poll(order, left - 1, waiting); }, 2000); return; }
+    again("还没有收到微信的付款结果。如果已经付款，不用再付，稍后在公众号回复「我付了」查询。");
+  }
+
+  function invoke(order, params) {
+    WeixinJSBridge.invoke("getBrandWCPayRequest", params, function (result) {
+      if (result.err_msg === "get_brand_wcpay_request:ok") { poll(order, 30, "正在向微信确认付款……"); }
+      else if (result.err_msg === "get_brand_wcpay_request:cancel") { again("已取消付款，订单还为你保留着。"); }
+      else { again("没能打开微信支付，请再试一次。"); }
+    });
+  }
+
+  function pay(order, params) {
+    if (window.WeixinJSBridge) { invoke(order, params); return; }
+    document.addEventListener("WeixinJSBridgeReady", function () { invoke(order, params); }, { once: true });
+  }
+
+  button.addEventListener("click", async function () {
+    button.disabled = true;
+    say("正在下单……");
+    try {
+      var from = new URLSearchParams(location.search).get("from") || "";
+      var next = await ask("/c/" + encodeURIComponent(course) + "/order?from=" + encodeURIComponent(from), "POST");
+      if (next.state === "owned") { location.replace(next.learn); }
+      else if (next.state === "paid") { say("这笔订单已经付过了，正在打开课程……"); location.reload(); }
+      else if (next.state === "pay") { say("请在微信里完成付款"); pay(next.order_no, next.bridge); }
+      else if (next.state === "scan") {
+        var box = document.getElementById("qr");
+        box.innerHTML = next.qr;
+        box.hidden = false;
+        poll(next.order_no, 150, "请用微信扫码付款；付好后在公众号回复「我的课程」学习。");
+      }
+      else if (next.state === "retry") { again("微信支付暂时没有回应，没有扣款，请稍后再试。"); }
+      else { again(next.why === "session" ? "页面停留太久了，请从公众号重新打开。" : "这门课现在买不了，请回到公众号回复「人工」。"); }
+    } catch (error) { again("网络不太好，请再试一次。"); }
+  });
+})();
