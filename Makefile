@@ -4,13 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: check test lock
+.PHONY: demo check test bench lock
 
 $(READY): requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "需要 Python 3.11 或更新的版本")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	touch $(READY)
+
+demo: $(READY)  ## the whole business in a browser, no WeChat account needed
+	$(BIN)/python run.py demo
 
 check: $(READY)  ## format, lint and types
 	$(BIN)/ruff format --check .
@@ -19,6 +22,9 @@ check: $(READY)  ## format, lint and types
 
 test: $(READY)  ## every test
 	$(BIN)/pytest -q
+
+bench: $(READY)  ## messages per second per core beside WeRoBot's echo and a bare Tornado handler
+	$(BIN)/python -m tests.bench.run
 
 lock: $(READY)  ## write requirements.lock anew from pyproject.toml
 	$(BIN)/python -m pip install --quiet pip-tools

@@ -299,7 +299,7 @@ class Orders:
         return await self._store.write(work)
 
     async def _close_at_wechat(self, attempt: Attempt) -> bool:
-        """Query, then close; False when it is paid. ``PayUnknown`` while the order may still be on its way there."""
+        """Query, then close; False when it is paid. ``PayUnknown`` while the order may be on its way."""
         trade = await self._gateway.query(attempt.out_trade_no)
         if trade is None and self._clock.now() - attempt.created_at < IN_FLIGHT:
             raise PayUnknown("the order may still be on its way")

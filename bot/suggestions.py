@@ -23,7 +23,7 @@ from recsys.index import CourseIndex
 from recsys.popularity import Popularity
 from recsys.profile import Profile
 from recsys.recommender import Recommender, RecommenderSettings
-from recsys.text import Tokenizer
+from recsys.text import Tokenizer, normalise
 
 log = logging.getLogger("zhike.suggestions")
 LONGEST_TEXT = 200
@@ -37,6 +37,7 @@ class Shelf:
 
     version: int
     courses: Mapping[str, Course]
+    titles: Mapping[str, Course]
     recommender: Recommender
     prices: NDArray[np.int64]
     newest: tuple[str, ...]
@@ -109,6 +110,7 @@ class Suggestions:
         return Shelf(
             version=version,
             courses=by_id,
+            titles={_bare(course.title): course for course in reversed(courses)},
             recommender=Recommender(index, popularity.array(index, now), self._weights),
             prices=np.array([by_id[item_id].price_fen for item_id in index.ids], dtype=np.int64),
             newest=tuple(course.course_id for course in newest),
@@ -143,12 +145,7 @@ class Suggestions:
 
     def titled(self, text: str) -> Course | None:
         """Return the course whose title this text is; None unless exactly that."""
-        shelf = self.shelf
-        for course_id in shelf.recommender.index.find_title(text, 1):
-            course = shelf.courses[course_id]
-            if _bare(course.title) == _bare(text):
-                return course
-        return None
+        return self.shelf.titles.get(_bare(text))
 
     # Learning ------------------------------------------------------------------------------------------------
 
@@ -210,4 +207,4 @@ def read_words(lines: Iterable[str]) -> list[str]:
 
 
 def _bare(text: str) -> str:
-    return "".join(text.split()).strip("《》").casefold()
+    return "".join(normalise(text).split()).strip("《》")

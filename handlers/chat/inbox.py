@@ -187,7 +187,8 @@ class Inbox:
         known = tx.followers.known(openid)
         if message.type in PRESENT or not message.type.endswith("_event"):
             tx.followers.seen(openid, now)
-        if message.type in TOUCHES:
+        tap = str(getattr(message, "bizmsgmenuid", None) or "")
+        if message.type in TOUCHES or tap:  # WeChat counts a tapped option as a click, not as a message
             tx.quota.open(openid, "touch", now)
         elif not message.type.endswith("_event"):
             tx.quota.open(openid, "message", now)
@@ -203,7 +204,7 @@ class Inbox:
             stranger=known is None,
             profile_text=known.profile if known is not None else "",
             talk=thread,
-            tap=str(getattr(message, "bizmsgmenuid", None) or ""),
+            tap=tap,
         )
 
     def _with_news(self, turn: Turn, message: Any, answer: Answer) -> Answer:

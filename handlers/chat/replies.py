@@ -23,8 +23,9 @@ ORDER_STATES: Mapping[OrderState, str] = {
 
 def tap(text: str, label: str, tap_id: str = "") -> str:
     """Return an in-text link that sends ``text`` as if it had been typed."""
-    query = f"msgmenucontent={quote(text)}&amp;msgmenuid={quote(tap_id or text)}"
-    return f'<a href="weixin://bizmsgmenu?{query.replace("&amp;", "&")}">{html.escape(label, quote=False)}</a>'
+    content = text if text.isascii() and text.isalnum() else quote(text)
+    name = tap_id.replace(":", "%3A") if tap_id else content
+    return link(f"weixin://bizmsgmenu?msgmenucontent={content}&msgmenuid={name}", label)
 
 
 def link(url: str, label: str) -> str:

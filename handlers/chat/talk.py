@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -50,7 +50,8 @@ class Talk:
 
 def dump(talk: Talk) -> str:
     """Turn a talk into JSON."""
-    return json.dumps(asdict(talk), ensure_ascii=False, separators=(",", ":"))
+    fields = {name: getattr(talk, name) for name in Talk.__dataclass_fields__}
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
 
 
 def load(text: str, at: datetime | None, now: datetime, lifetime: timedelta) -> Talk:

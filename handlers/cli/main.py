@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from handlers.cli import courses, followers, orders, recsys
+from handlers.cli import courses, demo, followers, orders, recsys
 from handlers.cli.common import Desk, sentences
 from handlers.web import server
 
@@ -37,6 +37,7 @@ def serve(desk: Desk, port: int | None) -> None:
         server.serve(config, config.server.port if port is None else port, click.echo)
 
 
+main.add_command(demo.demo)
 main.add_command(courses.group)
 main.add_command(followers.group)
 main.add_command(orders.group)

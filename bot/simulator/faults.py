@@ -1,0 +1,62 @@
+"""The moods of the simulator: every way it may be late, repeat itself, lose an answer or lie. Default: none."""
+
+from dataclasses import dataclass, fields
+from typing import Literal
+
+
+@dataclass
+class Faults:
+    """Switches, each usable alone. An `int` counts down: 2 means the next two times, then all is well again."""
+
+    # Deliveries to the callback address
+    repeat_messages: int = 0  # next n messages: delivered once more although they were answered
+    doubled_messages: int = 0  # next n messages: two deliveries of the same message at the same moment
+
+    # api.weixin.qq.com
+    api_delay: float = 0.0  # seconds before every answer
+    api_errors: int = 0  # next n calls: HTTP 502
+    api_lost_before: int = 0  # next n calls: the connection drops and nothing was done
+    api_lost_after: int = 0  # next n calls: done, but the answer is lost
+    send_busy: int = 0  # next n customer-service messages: errcode -1
+    bad_token: int = 0  # next n calls with a token: errcode 40001, and that token is dead
+    snapshot_user: bool = False  # OAuth answers with a virtual openid and is_snapshotuser
+
+    # api.mch.weixin.qq.com
+    pay_delay: float = 0.0
+    pay_errors: int = 0  # next n calls: HTTP 500 SYSTEM_ERROR
+    pay_busy: int = 0  # next n calls: HTTP 429 FREQUENCY_LIMITED
+    pay_lost_before: int = 0
+    pay_lost_after: int = 0  # an order made, closed or refunded, and the answer lost
+    signtest_replies: int = 0  # next n 2xx answers carry a WECHATPAY/SIGNTEST signature
+    refund_status: Literal["PROCESSING", "ABNORMAL", "CLOSED"] | None = (
+        None  # where new refunds end, instead of SUCCESS
+    )
+    paid_before_answer: int = 0  # next n JSAPI orders: paid and notified before the order call is answered
+    paid_after_close: int = 0  # next n closes: answered 204, and then the payment and its notice arrive
+
+    # both APIs
+    hang: float = 0.0  # seconds a lost answer is waited for before the connection drops
+
+    # Payment notices
+    no_notice: bool = False
+    notice_copies: int = 1  # this many at the same moment, from several servers
+    signtest_notices: int = 0
+    stale_notices: int = 0  # next n: stamped ten minutes ago, signature right
+    unknown_serial: int = 0  # next n: signed in the name of a key nobody knows
+    notice_total: int | None = None
+    notice_currency: str | None = None
+    notice_mchid: str | None = None
+    notice_appid: str | None = None
+
+    def take(self, name: str) -> bool:
+        """Use up one of the counter `name`; False when none is left."""
+        left: int = getattr(self, name)
+        if left <= 0:
+            return False
+        setattr(self, name, left - 1)
+        return True
+
+    def clear(self) -> None:
+        """Switch every fault off."""
+        for each in fields(self):
+            setattr(self, each.name, each.default)

@@ -1,0 +1,340 @@
+// The phone page: draws the follower's screen, and turns taps into calls of /phone/api/.
+"use strict";
+
+const $ = (id) => document.getElementById(id);
+const MINUTES_BETWEEN_TIMES = 5;
+
+let me = "";
+let state = null;
+let seen = 0;
+let known = "";
+let lastTime = 0;
+let writing = false; // keyboard shown instead of the menu
+let drawnMenu = "";
+let round = 0; // grows when another follower takes the phone; older polls then fall silent
+
+// ---- talking to the simulator ----
+
+async function post(what, body) {
+  const answer = await fetch(`/phone/api/${what}`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ openid: me, ...body }),
+  });
+  const told = answer.ok ? await answer.json() : { error: `HTTP ${answer.status}` };
+  if (told.error) notice(told.error);
+  return told;
+}
+
+const act = (what, more = {}) => post("act", { do: what, ...more });
+
+async function poll(mine) {
+  while (mine === round) {
+    try {
+      const query = new URLSearchParams({ openid: me, after: seen, known });
+      const answer = await fetch(`/phone/api/screen?${query}`);
+      if (!answer.ok) throw new Error(String(answer.status));
+      const told = await answer.json();
+      if (mine !== round) return;
+      if (told.start < seen) clearChat();
+      known = told.known;
+      drawState(told.state);
+      told.items.forEach(drawItem);
+      seen = told.start + told.items.length;
+    } catch {
+      await new Promise((done) => setTimeout(done, 1000));
+    }
+  }
+}
+
+async function become(openid) {
+  me = openid;
+  sessionStorage.setItem("openid", openid);
+  round += 1;
+  known = "";
+  writing = false;
+  clearChat();
+  closeWeb();
+  togglePlus(false);
+  poll(round);
+}
+
+// ---- the frame around the chat ----
+
+function drawState(next) {
+  state = next;
+  document.title = `${next.account} · 微信模拟器`;
+  $("account-name").textContent = $("card-name").textContent = next.account;
+  $("card-avatar").textContent = next.account.slice(0, 1);
+  $("typing").hidden = !next.typing;
+  $("card").hidden = next.subscribed;
+  $("chat").hidden = !next.subscribed;
+  $("bar").hidden = !next.subscribed;
+  if (!next.subscribed) togglePlus(false);
+  drawFollowers(next.followers);
+  drawMenu(next.menu);
+}
+
+function drawFollowers(followers) {
+  const select = $("followers");
+  const drawn = [...select.options].map((each) => each.value).join();
+  if (drawn !== followers.map((each) => each.openid).join()) {
+    select.replaceChildren(...followers.map((each) => new Option(each.name, each.openid)));
+  }
+  select.value = me;
+}
+
+function drawMenu(menu) {
+  const buttons = menu ? menu.button : [];
+  const hasMenu = buttons.length > 0;
+  const keyboard = writing || !hasMenu;
+  $("menu-toggle").hidden = !hasMenu;
+  $("menu-toggle").textContent = keyboard ? "☰" : "⌨";
+  $("menu").hidden = keyboard;
+  $("write").hidden = !keyboard;
+  const next = JSON.stringify(buttons);
+  if (next === drawnMenu) return;
+  drawnMenu = next;
+  $("menu").replaceChildren(...buttons.map(drawTop));
+}
+
+function drawTop(button) {
+  const box = document.createElement("div");
+  const top = menuButton(button);
+  box.append(top);
+  const items = button.sub_button || [];
+  if (items.length === 0) return box;
+  top.textContent = `≡ ${button.name}`;
+  const sub = document.createElement("div");
+  sub.className = "sub";
+  sub.hidden = true;
+  sub.append(...items.map(menuButton));
+  top.onclick = () => {
+    const wasHidden = sub.hidden;
+    closeSubs();
+    sub.hidden = !wasHidden;
+  };
+  box.append(sub);
+  return box;
+}
+
+function menuButton(button) {
+  const element = document.createElement("button");
+  element.type = "button";
+  element.textContent = button.name;
+  element.dataset.menu = button.name;
+  if (button.key) element.dataset.key = button.key;
+  element.onclick = () => {
+    closeSubs();
+    if (button.type === "view") {
+      openWeb(button.url);
+      act("view", { url: button.url });
+    } else if (button.type === "click") {
+      act("click", { key: button.key });
+    } else {
+      notice(`模拟器不演 ${button.type} 类型的菜单`);
+    }
+  };
+  return element;
+}
+
+function closeSubs() {
+  document.querySelectorAll("#menu .sub").forEach((each) => { each.hidden = true; });
+}
+
+function togglePlus(open) {
+  $("plus-panel").hidden = !open;
+  $("chat").scrollTop = $("chat").scrollHeight;
+  $("plus").setAttribute("aria-expanded", String(open));
+}
+
+function notice(text) {
+  $("notice").textContent = text;
+  $("notice").hidden = false;
+  clearTimeout(notice.timer);
+  notice.timer = setTimeout(() => { $("notice").hidden = true; }, 4000);
+}
+
+// ---- the chat ----
+
+function clearChat() {
+  $("chat").replaceChildren();
+  seen = 0;
+  lastTime = 0;
+}
+
+function drawItem(item) {
+  const chat = $("chat");
+  if (item.at - lastTime > MINUTES_BETWEEN_TIMES * 60) {
+    const time = document.createElement("time");
+    time.textContent = new Date(item.at * 1000).toLocaleTimeString("zh-CN", { hour: "2-digit", minute: "2-digit" });
+    chat.append(time);
+    lastTime = item.at;
+  }
+  chat.append(item.via === "system" ? systemLine(item) : row(item));
+  chat.scrollTop = chat.scrollHeight;
+}
+
+function systemLine(item) {
+  const line = document.createElement("p");
+  line.className = "system";
+  line.dataset.kind = item.kind;
+  line.textContent = item.text;
+  return line;
+}
+
+function row(item) {
+  const side = item.via === "self" ? "self" : "account";
+  const line = document.createElement("div");
+  line.className = `row ${side}`;
+  const avatar = document.createElement("div");
+  avatar.className = `avatar ${side}`;
+  avatar.textContent = (side === "self" ? myName() : state.account).slice(0, 1);
+  const bubble = document.createElement("div");
+  bubble.className = `bubble ${side} ${item.kind}`;
+  bubble.dataset.kind = item.kind;
+  bubble.dataset.via = item.via;
+  fill(bubble, item, side);
+  line.append(avatar, bubble);
+  return line;
+}
+
+const NAMES = { image: "[图片]", voice: "[语音]", video: "[视频]", music: "[音乐]", location: "[位置]", link: "[链接]" };
+
+function fill(bubble, item, side) {
+  if (item.kind === "news") {
+    item.articles.forEach((each) => bubble.append(card(each)));
+  } else if (side === "account" && (item.kind === "text" || item.kind === "msgmenu")) {
+    fillText(bubble, item.text);
+  } else {
+    bubble.textContent = [NAMES[item.kind] || "", item.text].filter(Boolean).join(" ");
+  }
+}
+
+// In-text links are the only markup that WeChat shows; everything else stays text.
+function fillText(bubble, text) {
+  const anchor = /<a\s([^<>]*)>([^<>]*)<\/a>/g;
+  let end = 0;
+  for (const found of text.matchAll(anchor)) {
+    bubble.append(text.slice(end, found.index));
+    const href = /\bhref=(?:"([^"]*)"|'([^']*)')/.exec(found[1]);
+    bubble.append(href ? link(href[1] || href[2] || "", found[2]) : found[2]);
+    end = found.index + found[0].length;
+  }
+  bubble.append(text.slice(end));
+}
+
+function link(href, label) {
+  const element = document.createElement("a");
+  element.textContent = label;
+  element.dataset.href = href;
+  element.href = "#";
+  element.onclick = (event) => {
+    event.preventDefault();
+    follow(href);
+  };
+  return element;
+}
+
+function card(article) {
+  const element = link(article.url, "");
+  if (article.picture) {
+    const image = document.createElement("img");
+    image.src = article.picture;
+    image.alt = "";
+    image.onerror = () => image.remove();
+    element.append(image);
+  }
+  const title = document.createElement("b");
+  title.textContent = article.title;
+  const description = document.createElement("span");
+  description.textContent = article.description;
+  element.append(title, description);
+  return element;
+}
+
+function follow(href) {
+  if (!href.startsWith("weixin://bizmsgmenu?")) {
+    openWeb(href);
+    return;
+  }
+  const part = (name) => decodeURIComponent((new RegExp(`[?&]${name}=([^&]*)`).exec(href) || ["", ""])[1]);
+  act("say", { text: part("msgmenucontent"), bizmsgmenuid: part("msgmenuid") });
+}
+
+const myName = () => ((state.followers.find((each) => each.openid === me) || { name: "我" }).name);
+
+// ---- the web view ----
+
+function openWeb(url) {
+  const ours = [state.webview, state.shop].some((origin) => origin && (url === origin || url.startsWith(`${origin}/`)));
+  if (!ours) {
+    notice(`外部网页，模拟器不打开：${url}`);
+    return;
+  }
+  $("webview-title").textContent = "";
+  frame().src = `${state.webview}/__wx/open?${new URLSearchParams({ as: me, to: url })}`;
+  $("webview").hidden = false;
+}
+
+function closeWeb() {
+  $("webview").hidden = true;
+  frame().removeAttribute("src");
+}
+
+const frame = () => document.querySelector("#webview iframe");
+
+addEventListener("message", (event) => {
+  if (!state || event.origin !== state.webview || !event.data || event.data.from !== "wx-webview") return;
+  if (event.data.close) closeWeb();
+  else $("webview-title").textContent = event.data.title || "";
+});
+
+// ---- scanning a payment code ----
+
+async function scanPay(codeUrl) {
+  const told = await post("scan-pay", { code_url: codeUrl });
+  if (!told.sheet) return;
+  $("scan-pay-merchant").textContent = told.sheet.merchant;
+  $("scan-pay-amount").textContent = `¥${(told.sheet.total / 100).toFixed(2)}`;
+  $("scan-pay-description").textContent = told.sheet.description;
+  $("scan-pay").hidden = false;
+  $("scan-pay-cancel").onclick = () => { $("scan-pay").hidden = true; };
+  $("scan-pay-confirm").onclick = async () => {
+    $("scan-pay").hidden = true;
+    const paid = await post("scan-pay", { code_url: codeUrl, confirm: true });
+    if (paid.paid) notice("支付成功");
+  };
+}
+
+// ---- wiring ----
+
+function onSubmit(form, input, work) {
+  $(form).addEventListener("submit", (event) => {
+    event.preventDefault();
+    work($(input).value.trim());
+    $(input).value = "";
+  });
+}
+
+onSubmit("write", "text", (text) => { if (text) act("say", { text }); });
+onSubmit("voice-form", "voice-text", (recognition) => act("voice", { recognition }));
+onSubmit("scan-form", "scan-scene", (scene) => { if (scene) act("scan", { scene }); });
+onSubmit("pay-form", "pay-code", (code) => { if (code) scanPay(code); });
+$("follow").onclick = () => act("follow");
+$("unfollow").onclick = () => act("unfollow");
+document.querySelectorAll("[data-act]").forEach((each) => { each.onclick = () => act(each.dataset.act); });
+$("plus").onclick = () => togglePlus($("plus-panel").hidden);
+$("menu-toggle").onclick = () => { writing = !writing; togglePlus(false); closeSubs(); drawMenu(state.menu); };
+$("webview-close").onclick = closeWeb;
+$("followers").onchange = (event) => become(event.target.value);
+$("new-follower").onclick = async () => become((await post("followers", { name: "" })).openid);
+$("reset").onclick = async () => { await post("reset", {}); known = ""; clearChat(); closeWeb(); };
+
+(async () => {
+  const told = await (await fetch("/phone/api/state")).json();
+  const mine = sessionStorage.getItem("openid");
+  const followers = told.state.followers;
+  const found = followers.find((each) => each.openid === mine) || followers[0];
+  become(found ? found.openid : (await post("followers", { name: "小林" })).openid);
+})();

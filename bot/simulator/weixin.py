@@ -1,0 +1,376 @@
+"""api.weixin.qq.com and open.weixin.qq.com: tokens, messages, menus, users and OAuth.
+
+Errors come as HTTP 200 with an errcode and a rid, as the real ones do. WeChat Pay is mch.py.
+"""
+
+import asyncio
+import hashlib
+import json
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlencode, urlsplit
+
+from bot.simulator.http import HostHandler
+from bot.simulator.menus import check_menu
+from bot.simulator.people import Follower
+from bot.simulator.phone import FOLLOWER_COOKIE
+from bot.simulator.sending import Refusal, read_message, refuse_escapes
+from bot.simulator.stage import OAuthCode, Stage
+
+Answer = dict[str, Any]
+
+_TOKEN_SECONDS = 7200
+_RENEW_BEFORE = 300
+_FORCE_GAP, _FORCE_A_DAY = 30, 20
+_CODE_SECONDS = 300
+_TYPING_SECONDS = 30
+_DAY = 86400
+_AUTHORIZE = re.compile(
+    r"appid=(?P<appid>[^&]*)&redirect_uri=(?P<redirect>[^&]*)&response_type=code&scope=(?P<scope>[^&]*)"
+    r"&state=(?P<state>[^&]*)"
+)
+
+
+class Request:
+    """One API call: its query and its body, parsed on demand."""
+
+    def __init__(self, query: Mapping[str, str], raw: bytes) -> None:
+        self.query = query
+        self.raw = raw
+
+    def need(self, name: str, errcode: int) -> str:
+        """Return a query parameter, or refuse with `errcode`."""
+        if value := self.query.get(name):
+            return value
+        raise Refusal(errcode, f"{name} missing")
+
+    def json(self) -> dict[str, Any]:
+        r"""Return the JSON object in the body. Refuses \uXXXX escapes and anything else."""
+        refuse_escapes(self.raw)
+        try:
+            parsed = json.loads(self.raw.decode())
+        except ValueError:
+            raise Refusal(47001, "data format error") from None
+        if not isinstance(parsed, dict):
+            raise Refusal(47001, "data format error")
+        return parsed
+
+
+class WeixinHandler(HostHandler):
+    """Every JSON call of api.weixin.qq.com."""
+
+    async def get(self) -> None:
+        """Answer a GET."""
+        await self._serve()
+
+    async def post(self) -> None:
+        """Answer a POST."""
+        await self._serve()
+
+    async def _serve(self) -> None:
+        faults = self.stage.faults
+        if faults.api_delay:
+            await asyncio.sleep(faults.api_delay)
+        if faults.take("api_lost_before"):
+            await self.lose()
+        elif faults.take("api_errors"):
+            self.set_status(502)
+            self.record(502)
+            await self.finish("<html><body>502 Bad Gateway</body></html>")
+        else:
+            answer = self._answer()
+            if faults.take("api_lost_after"):
+                await self.lose()
+                return
+            self.record(200)
+            self.set_header("Content-Type", "application/json; encoding=utf-8")
+            await self.finish(json.dumps(answer, ensure_ascii=False))
+
+    def _answer(self) -> Answer:
+        try:
+            return self._dispatch()
+        except Refusal as refusal:
+            rid = "-".join(secrets.token_hex(4) for _ in range(3))
+            return {"errcode": refusal.errcode, "errmsg": f"{refusal.errmsg} rid: {rid}"}
+
+    def _dispatch(self) -> Answer:
+        path, method = self.request.path, self.request.method or ""
+        call = _CALLS.get((method, path))
+        if call is None:
+            if any(known == path for _, known in _CALLS):
+                wanted = "POST" if method == "GET" else "GET"
+                raise Refusal(43002 if method == "GET" else 43001, f"require {wanted} method")
+            raise Refusal(40066, "invalid url")
+        query = {name: values[-1] for name, values in parse_qs(self.request.query, keep_blank_values=True).items()}
+        request = Request(query, self.request.body)
+        if path not in _WITHOUT_TOKEN:
+            _check_token(self.stage, request)
+        return call(self.stage, request)
+
+
+# ---- tokens ----
+
+
+def _check_token(stage: Stage, request: Request) -> None:
+    token = request.need("access_token", 41001)
+    if stage.faults.take("bad_token"):
+        stage.tokens.pop(token, None)
+        stage.stable_token = "" if token == stage.stable_token else stage.stable_token
+    expires = stage.tokens.get(token)
+    if expires is None:
+        raise Refusal(40001, "invalid credential, access_token is invalid or not latest,")
+    if stage.now() >= expires:
+        raise Refusal(42001, "access_token expired")
+
+
+def _check_app(stage: Stage, app_id: Any, secret: Any, grant: Any, expected_grant: str) -> None:
+    if grant != expected_grant:
+        raise Refusal(40002, "invalid grant_type")
+    if not app_id:
+        raise Refusal(41002, "appid missing")
+    if app_id != stage.settings.app_id:
+        raise Refusal(40013, "invalid appid")
+    if not secret:
+        raise Refusal(41004, "appsecret missing")
+    if secret != stage.settings.app_secret:
+        raise Refusal(40125, "invalid appsecret")
+
+
+def _new_token(stage: Stage, prefix: str) -> str:
+    token = prefix + "_" + secrets.token_urlsafe(96)
+    stage.tokens[token] = stage.now() + _TOKEN_SECONDS
+    return token
+
+
+def _token(stage: Stage, request: Request) -> Answer:
+    """Give a new token and kill the former; the stable one is apart."""
+    query = request.query
+    _check_app(stage, query.get("appid"), query.get("secret"), query.get("grant_type"), "client_credential")
+    for token in [each for each in stage.tokens if each.startswith("86_")]:
+        del stage.tokens[token]
+    return {"access_token": _new_token(stage, "86"), "expires_in": _TOKEN_SECONDS}
+
+
+def _stable_token(stage: Stage, request: Request) -> Answer:
+    """Give the same token until five minutes before its end, unless it is forced to change."""
+    body, now = request.json(), stage.now()
+    _check_app(stage, body.get("appid"), body.get("secret"), body.get("grant_type"), "client_credential")
+    if body.get("force_refresh"):
+        _check_force(stage, now)
+        stage.tokens.pop(stage.stable_token, None)
+    if stage.tokens.get(stage.stable_token, 0) - now <= _RENEW_BEFORE:
+        stage.stable_token = _new_token(stage, "99")
+    return {
+        "access_token": stage.stable_token,
+        "expires_in": int(stage.tokens[stage.stable_token] - now),
+    }
+
+
+def _check_force(stage: Stage, now: float) -> None:
+    today = [at for at in stage.forced_at if now - at < _DAY]
+    if today and now - today[-1] < _FORCE_GAP:
+        raise Refusal(45011, "api minute-quota reach limit, must slower, retry next minute")
+    if len(today) >= _FORCE_A_DAY:
+        raise Refusal(45009, "reach max api daily quota limit")
+    stage.forced_at = [*today, now]
+
+
+# ---- messages ----
+
+
+def _follower(stage: Stage, openid: Any) -> Follower:
+    follower = stage.people.get(openid) if isinstance(openid, str) else None
+    if follower is None:
+        raise Refusal(40003, "invalid openid")
+    return follower
+
+
+def _custom_send(stage: Stage, request: Request) -> Answer:
+    body = request.json()
+    if stage.faults.take("send_busy"):
+        raise Refusal(-1, "system error")
+    follower = _follower(stage, body.get("touser"))
+    received = read_message(body, stage.now())
+    if not follower.subscribed:
+        raise Refusal(45015, "response out of time limit or subscription is canceled")
+    if errcode := follower.quota.spend(stage.now()):
+        told = {
+            45015: "response out of time limit or subscription is canceled",
+            45047: "out of response count limit",
+        }
+        raise Refusal(errcode, told[errcode])
+    follower.see(received)
+    return _ok()
+
+
+def _typing(stage: Stage, request: Request) -> Answer:
+    body = request.json()
+    follower = _follower(stage, body.get("touser"))
+    command = body.get("command")
+    if command not in {"Typing", "CancelTyping"}:
+        raise Refusal(45072, "command field must be either of: 'Typing', 'CancelTyping'")
+    if stage.now() - follower.last_sent > _TYPING_SECONDS:
+        raise Refusal(45080, "cannot send typing: no message from this user in the last 30 seconds")
+    if command == "Typing" and follower.typing:
+        raise Refusal(45081, "already typing")
+    follower.typing = command == "Typing"
+    follower.bell.ring()
+    return _ok()
+
+
+# ---- users, addresses, menus ----
+
+
+def _user_info(stage: Stage, request: Request) -> Answer:
+    follower = _follower(stage, request.need("openid", 41009))
+    if not follower.subscribed:
+        return {"subscribe": 0, "openid": follower.openid}
+    return {
+        "subscribe": 1,
+        "openid": follower.openid,
+        "language": "zh_CN",
+        "subscribe_time": int(follower.subscribed_at),
+        "remark": "",
+        "groupid": 0,
+        "tagid_list": [],
+        "subscribe_scene": "ADD_SCENE_QR_CODE" if follower.scene else "ADD_SCENE_SEARCH",
+        "qr_scene": 0,
+        "qr_scene_str": follower.scene,
+    }
+
+
+def _callback_ips(_stage: Stage, _request: Request) -> Answer:
+    return {"ip_list": ["127.0.0.1"]}
+
+
+def _callback_check(_stage: Stage, request: Request) -> Answer:
+    body = request.json()
+    if body.get("action") not in {"dns", "ping", "all"}:
+        raise Refusal(40201, "invalid action")
+    if body.get("check_operator") not in {"DEFAULT", "CHINANET", "UNICOM", "CAP"}:
+        raise Refusal(40202, "invalid check_operator")
+    told = {
+        "dns": [{"ip": "127.0.0.1", "real_operator": "DEFAULT"}],
+        "ping": [{"ip": "127.0.0.1", "from_operator": "DEFAULT", "package_loss": "0%", "time": "0.1ms"}],
+    }
+    return {name: part for name, part in told.items() if body["action"] in {name, "all"}}
+
+
+def _menu_create(stage: Stage, request: Request) -> Answer:
+    menu = request.json()
+    check_menu(menu)
+    stage.menu = menu
+    stage.ring()
+    return _ok()
+
+
+def _menu_get(stage: Stage, _request: Request) -> Answer:
+    if stage.menu is None:
+        raise Refusal(46003, "menu no exist")
+    buttons = [{**button, "sub_button": button.get("sub_button", [])} for button in stage.menu["button"]]
+    return {"menu": {"button": buttons}}
+
+
+def _menu_delete(stage: Stage, _request: Request) -> Answer:
+    stage.menu = None
+    stage.ring()
+    return _ok()
+
+
+def _self_menu(stage: Stage, _request: Request) -> Answer:
+    if stage.menu is None:
+        return {"is_menu_open": 0}
+    buttons = []
+    for button in stage.menu["button"]:
+        sub = button.get("sub_button")
+        buttons.append({"name": button["name"], "sub_button": {"list": sub}} if sub else dict(button))
+    return {"is_menu_open": 1, "selfmenu_info": {"button": buttons}}
+
+
+# ---- OAuth ----
+
+
+def _oauth_token(stage: Stage, request: Request) -> Answer:
+    query = request.query
+    _check_app(stage, query.get("appid"), query.get("secret"), query.get("grant_type"), "authorization_code")
+    code = stage.codes.get(request.need("code", 41008))
+    if code is None or stage.now() - code.issued >= _CODE_SECONDS:
+        raise Refusal(40029, "invalid code,")
+    if code.used:
+        raise Refusal(40163, "code been used,")
+    code.used = True
+    told = {
+        "access_token": secrets.token_urlsafe(48),
+        "expires_in": _TOKEN_SECONDS,
+        "refresh_token": secrets.token_urlsafe(48),
+        "openid": code.openid,
+        "scope": "snsapi_base",
+    }
+    if stage.faults.snapshot_user:
+        virtual = "o" + hashlib.sha256(b"virtual" + code.openid.encode()).hexdigest()[:27]
+        return told | {"openid": virtual, "is_snapshotuser": 1}
+    return told
+
+
+class AuthorizeHandler(HostHandler):
+    """open.weixin.qq.com/connect/oauth2/authorize: knows the follower by the web view's cookie."""
+
+    def get(self) -> None:
+        """Send the follower back with a code, or say what is wrong as the real page does."""
+        stage = self.stage
+        matched = _AUTHORIZE.fullmatch(self.request.query)
+        problem = self._problem(matched)
+        openid = self.get_cookie(FOLLOWER_COOKIE) or ""
+        if problem is None and stage.people.get(openid) is None:
+            problem = "请在微信客户端打开链接"
+        if problem or matched is None:
+            self.record(400)
+            self.set_status(400)
+            self.set_header("Content-Type", "text/html; charset=utf-8")
+            self.finish(f"<!doctype html><html lang=zh><title>微信</title><p>{problem}</p></html>")
+            return
+        code = secrets.token_hex(16)
+        stage.codes[code] = OAuthCode(openid, stage.now())
+        target = unquote(matched["redirect"])
+        self.record(302)
+        joint = "&" if urlsplit(target).query else "?"
+        self.redirect(target + joint + urlencode({"code": code, "state": matched["state"]}))
+
+    def _problem(self, matched: re.Match[str] | None) -> str | None:
+        if matched is None:
+            return "链接参数有误：参数不全或次序不对"
+        if matched["appid"] != self.stage.settings.app_id:
+            return "appid 参数错误 (40013)"
+        if matched["scope"] not in {"snsapi_base", "snsapi_userinfo"}:
+            return "scope 参数错误或没有 scope 权限 (10005)"
+        if not re.fullmatch(r"[0-9A-Za-z]{0,128}", matched["state"]):
+            return "state 参数错误"
+        if "/" in matched["redirect"]:
+            return "redirect_uri 须经 URL 编码"
+        target = urlsplit(unquote(matched["redirect"]))
+        if f"{target.scheme}://{target.netloc}" != self.stage.webview_url:
+            return "redirect_uri 域名与后台配置不一致 (10003)"
+        return None
+
+
+def _ok() -> Answer:
+    return {"errcode": 0, "errmsg": "ok"}
+
+
+_CALLS: dict[tuple[str, str], Callable[[Stage, Request], Answer]] = {
+    ("GET", "/cgi-bin/token"): _token,
+    ("POST", "/cgi-bin/stable_token"): _stable_token,
+    ("POST", "/cgi-bin/message/custom/send"): _custom_send,
+    ("POST", "/cgi-bin/message/custom/typing"): _typing,
+    ("GET", "/cgi-bin/user/info"): _user_info,
+    ("GET", "/cgi-bin/getcallbackip"): _callback_ips,
+    ("POST", "/cgi-bin/callback/check"): _callback_check,
+    ("POST", "/cgi-bin/menu/create"): _menu_create,
+    ("GET", "/cgi-bin/menu/get"): _menu_get,
+    ("GET", "/cgi-bin/menu/delete"): _menu_delete,
+    ("GET", "/cgi-bin/get_current_selfmenu_info"): _self_menu,
+    ("GET", "/sns/oauth2/access_token"): _oauth_token,
+}
+_WITHOUT_TOKEN = {"/cgi-bin/token", "/cgi-bin/stable_token", "/sns/oauth2/access_token"}

@@ -1,0 +1,109 @@
+"""``demo``: the whole business in one process, on a throw-away database, against the simulator."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+
+from bot import catalog
+from bot.config import Config, from_mapping
+from bot.shop import Shop, open_shop
+from bot.simulator import Simulator, SimulatorSettings
+from handlers.chat.told import teller
+from handlers.cli.common import Desk, sentences
+from handlers.web.app import make_app
+
+HOUSE = Path(__file__).parents[2]
+
+
+def settings_for(simulator: Simulator, folder: Path, host: str, menu: Mapping[str, Any]) -> Config:
+    """Return settings that make the simulator our WeChat; the keys go into ``folder``."""
+    keys, played = simulator.credentials, simulator.settings
+    (folder / "apiclient_key.pem").write_text(keys.merchant_private_key)
+    (folder / "pub_key.pem").write_text(keys.platform_public_key)
+    raw = {
+        "server": {"host": host, "public_url": simulator.webview_url},
+        "wechat": {
+            "app_id": played.app_id,
+            "app_secret": played.app_secret,
+            "original_id": played.original_id,
+            "token": played.token,
+            "encoding_aes_key": played.encoding_aes_key,
+            "mode": played.mode,
+            "api_base": simulator.url,
+            "oauth_base": simulator.url,
+        },
+        "pay": {
+            "mch_id": played.mch_id,
+            "cert_serial_no": keys.merchant_serial,
+            "private_key_file": str(folder / "apiclient_key.pem"),
+            "apiv3_key": keys.apiv3_key,
+            "public_key_id": keys.public_key_id,
+            "public_key_file": str(folder / "pub_key.pem"),
+            "api_base": simulator.url,
+        },
+        "store": {"url": f"sqlite:///{folder / 'zhike.db'}"},
+        "menu": dict(menu),
+    }
+    return from_mapping(raw, environ={}, base=HOUSE)
+
+
+def stock(shop: Shop) -> None:
+    """Put the sample catalogue on the shelf."""
+    courses = catalog.read_courses((HOUSE / "data" / "courses.csv").read_bytes(), "courses.csv")
+    lessons = catalog.read_lessons((HOUSE / "data" / "lessons.csv").read_bytes(), "lessons.csv")
+    now = shop.clock.now()
+    shop.store.write_now(lambda tx: catalog.store_courses(tx, courses, now))
+    shop.store.write_now(lambda tx: catalog.store_lessons(tx, lessons, "lessons.csv"))
+
+
+@click.command("demo", help="不需要公众号，在浏览器里走完整个流程：关注、聊天、付款、学习。")
+@click.option(
+    "--port", type=click.IntRange(0, 65533), default=8000, show_default=True, help="端口；后两个端口也会用到"
+)
+@click.pass_obj
+def demo(desk: Desk, port: int) -> None:
+    """Play until told to stop."""
+    with sentences(), tempfile.TemporaryDirectory(prefix="zhike-demo-") as folder:
+        asyncio.run(_play(Path(folder), port, desk.config.menu))
+
+
+async def _play(folder: Path, port: int, menu: Mapping[str, Any]) -> None:
+    simulator = Simulator(SimulatorSettings(menu=menu or None))
+    await simulator.start(port and port + 1, port and port + 2)
+    config = settings_for(simulator, folder, "127.0.0.1", menu)
+    shop = open_shop(config, tell=teller(config.server.public_url))
+    stock(shop)
+    await shop.suggestions.refresh(shop.store, shop.clock.now())
+    server = HTTPServer(make_app(shop))
+    sockets = bind_sockets(port, "127.0.0.1")
+    server.add_sockets(sockets)
+    bound = sockets[0].getsockname()[1]
+    simulator.attach(f"http://127.0.0.1:{bound}")
+    click.echo(f"listening on http://127.0.0.1:{bound}")
+    click.echo(f"打开 {simulator.url} ，用模拟手机关注公众号、聊天、付款；按 Ctrl+C 结束")
+    jobs = asyncio.create_task(shop.jobs.run_forever())
+    await _until_told_to_stop()
+    jobs.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await jobs
+    server.stop()
+    await server.close_all_connections()
+    await simulator.stop()
+    shop.close()
+
+
+async def _until_told_to_stop() -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await stop.wait()

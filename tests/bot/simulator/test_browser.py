@@ -1,0 +1,129 @@
+"""A real browser on the phone page: follow, chat, tap a link, pay in the web view, change the follower."""
+
+import asyncio
+import json
+import shutil
+from contextlib import contextmanager
+
+import pytest
+
+from tests.bot.simulator import paying
+
+BROWSER, DRIVER = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not (BROWSER and DRIVER), reason="no Chromium with its driver is installed"),
+]
+
+MENU = {"button": [{"name": "学习", "sub_button": [{"type": "click", "name": "继续学习", "key": "go"}]}]}
+POLICY = "default-src 'none'; script-src 'nonce-a1'; frame-ancestors 'none'"
+PAGE = """<!doctype html><html><head><title>课程页</title></head><body><button id="buy">立即购买</button>
+<p id="out"></p><script nonce="a1">document.getElementById("buy").onclick = () => WeixinJSBridge.invoke(
+"getBrandWCPayRequest", PARAMS, (r) => { document.getElementById("out").textContent = r.err_msg; })
+</script></body></html>"""
+
+
+@contextmanager
+def browser():
+    selenium = pytest.importorskip("selenium.webdriver")
+    options = selenium.ChromeOptions()
+    options.binary_location = BROWSER
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=480,900"):
+        options.add_argument(argument)
+    driver = selenium.Chrome(options=options, service=selenium.ChromeService(DRIVER))
+    try:
+        yield Hand(driver)
+    finally:
+        driver.quit()
+
+
+class Hand:
+    """Finds by CSS and waits until what it looks for can be touched."""
+
+    def __init__(self, driver):
+        self.driver = driver
+
+    def find(self, css, text=None):
+        from selenium.webdriver.support.ui import WebDriverWait  # noqa: PLC0415 (selenium may be absent)
+
+        def ready(driver):
+            found = [each for each in driver.find_elements("css selector", css) if each.is_displayed()]
+            return next((each for each in found if text is None or each.text == text), None)
+
+        return WebDriverWait(self.driver, 15, ignored_exceptions=[_stale()]).until(ready, f"{css} {text or ''}")
+
+    def tap(self, css, text=None):
+        self.find(css, text).click()
+
+    def write(self, text):
+        self.find("#text").send_keys(text)
+        self.tap("#send")
+
+
+def _stale():
+    from selenium.common.exceptions import StaleElementReferenceException  # noqa: PLC0415 (may be absent)
+
+    return StaleElementReferenceException
+
+
+def use_the_phone(url, webview):
+    seen = []
+    with browser() as hand:
+        hand.driver.get(url)
+        hand.tap("#follow")
+        hand.find(".bubble.account.text")
+        hand.tap("#menu-toggle")
+        hand.write("想学 Python")
+        hand.find(".bubble.self", "想学 Python")
+        hand.tap(".bubble.account a", "热门")
+        hand.find(".bubble.self", "热门课程")
+        hand.tap("#menu-toggle")
+        hand.tap("[data-menu='学习']")
+        hand.tap("[data-key='go']")
+
+        hand.tap(".bubble.account a", "买")
+        hand.driver.switch_to.frame(hand.find("#webview iframe"))
+        for button in ("#wx-pay-cancel", "#wx-pay-confirm", "#wx-pay-error-ok"):
+            hand.tap("#buy")
+            seen.append(hand.find("#wx-pay").text)
+            hand.tap(button)
+            if button == "#wx-pay-confirm":
+                hand.tap("#wx-pay-finish")
+            word = {"#wx-pay-cancel": "cancel", "#wx-pay-confirm": "ok", "#wx-pay-error-ok": "fail"}[button]
+            hand.find("#out", f"get_brand_wcpay_request:{word}")
+        hand.driver.switch_to.default_content()
+        hand.find("#webview-title", "课程页")
+        hand.tap("#webview-close")
+
+        hand.tap("#new-follower")
+        hand.find("#follow")
+        assert not hand.driver.find_elements("css selector", ".bubble")
+        assert hand.driver.current_url.startswith(url)
+        assert webview not in hand.driver.current_url
+    return seen
+
+
+def test_a_person_follows_chats_and_pays(play):
+    async def story(world):
+        sim, shop = world.sim, world.shop
+        menu_link = "weixin://bizmsgmenu?msgmenucontent=%E7%83%AD%E9%97%A8%E8%AF%BE%E7%A8%8B&msgmenuid=m1"
+        shop.text(f'<a href="{menu_link}">热门</a> <a href="{sim.webview_url}/c/1">买</a>')
+        params = paying.bridge(world, await paying.prepay(world))
+        headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": POLICY}
+        shop.pages["/c/1"] = (
+            200,
+            headers | {"X-Frame-Options": "DENY"},
+            PAGE.replace("PARAMS", json.dumps(params)),
+        )
+
+        seen = await asyncio.to_thread(use_the_phone, sim.url, sim.webview_url)
+
+        assert all(part in seen[0] for part in ("知课", "¥99.00", "Python 入门"))
+        assert "已支付" in seen[2]
+        assert sim.pay.trade("ZK20261124A1").payer == sim.phone("小林").openid
+        told = [each.fields.get("Event") or each.fields["Content"] for each in shop.deliveries]
+        assert told == ["subscribe", "想学 Python", "热门课程", "CLICK"]
+        assert shop.deliveries[2].fields["bizmsgmenuid"] == "m1"
+
+    play(story, menu=MENU)
