@@ -123,6 +123,10 @@ class Suggestions:
         """Return the words of a message that tell what somebody is interested in."""
         return self._tokenizer.words(text[:LONGEST_TEXT])
 
+    def terms(self, words: Sequence[str]) -> tuple[str, ...]:
+        """Return the words and the shorter words inside them: what a search looks up."""
+        return self._tokenizer.terms(" ".join(words))
+
     def suggest(
         self,
         words: Sequence[str],
@@ -137,7 +141,8 @@ class Suggestions:
         interests = profile.weights(now.timestamp()) if profile is not None else {}
         shelf = self.shelf
         allow = shelf.affordable(cap_fen)
-        return shelf.recommender.recommend(query=words, profile=interests, exclude=exclude, allow=allow, k=k)
+        terms = self.terms(words)
+        return shelf.recommender.recommend(query=terms, profile=interests, exclude=exclude, allow=allow, k=k)
 
     def popular(self, *, exclude: Collection[str], cap_fen: int | None, k: int) -> list[Recommendation]:
         """Return what others buy and open."""

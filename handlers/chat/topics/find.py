@@ -84,9 +84,8 @@ def why(_message: Any, turn: Turn) -> Answer:
         return Text(replies.no_list())
     interests = turn.interests.weights(turn.now.timestamp()) if turn.interests is not None else {}
     recommender = turn.shelf.recommender
-    entries = [
-        (turn.shelf.courses[each].title, recommender.explain(each, turn.talk.words, interests)) for each in shown
-    ]
+    terms = turn.suggestions.terms(turn.talk.words)
+    entries = [(turn.shelf.courses[each].title, recommender.explain(each, terms, interests)) for each in shown]
     return Text(replies.why(entries))
 
 
