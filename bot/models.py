@@ -1,4 +1,4 @@
-"""The nouns of the shop and the moves they may make: facts only, no rules that ask the clock or the store.
+"""The nouns of the shop and the states they may be in: facts only, no rules that ask the clock or the store.
 
 Money is an integer of fen. Instants are aware UTC datetimes.
 """
@@ -56,27 +56,6 @@ class TradeType(StrEnum):
 
     JSAPI = "JSAPI"
     NATIVE = "NATIVE"
-
-
-ORDER_MOVES: Mapping[OrderState, frozenset[OrderState]] = {
-    OrderState.PENDING: frozenset({OrderState.PAID, OrderState.CANCELLED}),
-    # A payment that arrives after the order expired is honoured: the money is real.
-    OrderState.CANCELLED: frozenset({OrderState.PAID}),
-    OrderState.PAID: frozenset({OrderState.REFUNDED_PART, OrderState.REFUNDED}),
-    OrderState.REFUNDED_PART: frozenset({OrderState.REFUNDED}),
-    OrderState.REFUNDED: frozenset(),
-}
-
-ATTEMPT_MOVES: Mapping[AttemptState, frozenset[AttemptState]] = {
-    AttemptState.NEW: frozenset(
-        {AttemptState.NOTPAY, AttemptState.FAILED, AttemptState.CLOSING, AttemptState.SUCCESS}
-    ),
-    AttemptState.NOTPAY: frozenset({AttemptState.CLOSING, AttemptState.SUCCESS}),
-    AttemptState.CLOSING: frozenset({AttemptState.CLOSED, AttemptState.SUCCESS}),
-    AttemptState.CLOSED: frozenset({AttemptState.SUCCESS}),
-    AttemptState.FAILED: frozenset({AttemptState.SUCCESS}),
-    AttemptState.SUCCESS: frozenset(),
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from recsys.base import Signal
 
 
 def number(message: Any, turn: Turn) -> Answer:
-    """Open the course a number means; before any list, the numbers are the starters."""
+    """Open the course a number means."""
     wanted = int(message.content.strip())
     picked = turn.talk.pick(wanted, turn.tap)
     course = turn.shelf.courses.get(picked) if picked else None
