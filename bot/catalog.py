@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -35,6 +35,7 @@ LONGEST_TITLE = 100
 LONGEST_TEXT = 5000
 HIGHEST_FEN = 10_000_000
 MOST_MINUTES = 100_000
+BATCH = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,24 +187,39 @@ def read_lessons(data: bytes, name: str) -> dict[str, list[Lesson]]:
     return {course_id: [of[at] for at in sorted(of)] for course_id, of in lessons.items()}
 
 
-def store_courses(tx: Tx, courses: Sequence[Course], now: datetime) -> Imported:
-    """Keep courses; the ones that are as before are left alone, and running servers are told of the others."""
+def store_courses(
+    tx: Tx, courses: Sequence[Course], now: datetime, tick: Callable[[int], None] = lambda _count: None
+) -> Imported:
+    """Keep courses; the ones that are as before are left alone, and running servers are told of the others.
+
+    ``tick`` hears how many more courses are dealt with, as the work goes on.
+    """
     kept = {course.course_id: replace(course, created_at=None) for course in tx.courses.all()}
     fresh = [course for course in courses if kept.get(course.course_id) != replace(course, created_at=None)]
-    tx.courses.put_many(fresh, now)
+    tick(len(courses) - len(fresh))
+    for start in range(0, len(fresh), BATCH):
+        batch = fresh[start : start + BATCH]
+        tx.courses.put_many(batch, now)
+        tick(len(batch))
     if fresh:
         tx.versions.bump("catalogue")
     added = sum(course.course_id not in kept for course in fresh)
     return Imported(added, len(fresh) - added, len(courses) - len(fresh))
 
 
-def store_lessons(tx: Tx, lessons: Mapping[str, list[Lesson]], name: str) -> Imported:
-    """Keep the lessons of each course in the place of its old ones. ``ImportRefused`` for unknown courses."""
+def store_lessons(
+    tx: Tx, lessons: Mapping[str, list[Lesson]], name: str, tick: Callable[[int], None] = lambda _count: None
+) -> Imported:
+    """Keep the lessons of each course in the place of its old ones; ``tick`` hears of every course.
+
+    ``ImportRefused`` for unknown courses.
+    """
     unknown = [course_id for course_id in lessons if tx.courses.get(course_id) is None]
     if unknown:
         raise ImportRefused(name, [f"没有课程 {course_id}，请先导入课程" for course_id in unknown])
     added = changed = same = 0
     for course_id, wanted in lessons.items():
+        tick(1)
         before = tx.lessons.of(course_id)
         if before == wanted:
             same += 1

@@ -7,6 +7,7 @@ together with what it should have been. Nothing else in the house reads a file o
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import os
 import re
 import tomllib
@@ -74,6 +75,14 @@ def _public_url(value: str) -> str | None:
     return "应是 https:// 开头的网址，结尾不带斜杠（本机试用可以是 http://127.0.0.1:端口）"
 
 
+def _addresses(values: tuple[str, ...]) -> str | None:
+    try:
+        same = all(str(ipaddress.ip_address(value)) == value for value in values)
+    except ValueError:
+        same = False
+    return None if same else '应是 IP 地址的列表，如 ["127.0.0.1"]'
+
+
 def _store_url(value: str) -> str | None:
     return None if re.fullmatch(r"sqlite:///.+", value) else "应形如 sqlite:///data/var/zhike.db"
 
@@ -86,7 +95,10 @@ class ServerSettings:
     port: int = _setting(8000, _between(0, MAX_PORT))
     public_url: str = _setting("http://127.0.0.1:8000", _public_url)
     workers: int = _setting(1, _between(0, 64))
-    trusted_proxies: tuple[str, ...] = _setting(())
+    trusted_proxies: tuple[str, ...] = _setting((), _addresses)
+    metrics_token: str = _setting(
+        "", _matching(r"[0-9A-Za-z_-]{16,128}", "应是 16 到 128 个英文字母、数字、- 或 _"), secret=True
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@
         │   ├── TradeClosed      the trade is closed: take a new number
         │   └── TradeNoUsed      the same number with other parameters
         ├── PayUnknown           timeout, 5xx, 429, unverifiable answer: query, then repeat the same number
+        │   └── PayUnverified    ... the answer, though a success, does not carry WeChat Pay's signature
         └── NoticeRefused        a notice that is forged, stale or unreadable
 
 ``str(error)`` is Simplified Chinese for the person at the command line; details for the log are attributes.
@@ -107,6 +108,10 @@ class PayUnknown(PayError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"微信支付的结果暂时不明：{reason}")
         self.reason = reason
+
+
+class PayUnverified(PayUnknown):
+    """An answer came, but nothing proves that WeChat Pay gave it: usually our copy of its key is wrong."""
 
 
 class NoticeRefused(PayError):

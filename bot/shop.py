@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bot import doors
 from bot.config import Config
+from bot.counters import Counters
 from bot.jobs import Jobs
 from bot.models import OutboxRow
 from bot.orders import Merchant, Orders
@@ -30,6 +31,7 @@ class Shop:
     suggestions: Suggestions
     outbox: Outbox
     jobs: Jobs
+    counters: Counters
 
     def close(self) -> None:
         """Let go of the database."""
@@ -58,6 +60,7 @@ def open_shop(
     account = doors.account(config, store, clock)
     messenger = messenger or account
     suggestions = Suggestions(config.recsys, tokenizer, now=clock.now())
+    counters = Counters(clock.now())
     orders = Orders(
         store,
         gateway,
@@ -80,7 +83,8 @@ def open_shop(
         orders=orders,
         outbox=outbox,
         suggestions=suggestions,
+        counters=counters,
         pause_seconds=config.recsys.refresh_seconds,
     )
     orders.on_news(jobs.wake)
-    return Shop(config, store, clock, gateway, oauth or account, orders, suggestions, outbox, jobs)
+    return Shop(config, store, clock, gateway, oauth or account, orders, suggestions, outbox, jobs, counters)

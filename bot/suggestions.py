@@ -125,7 +125,7 @@ class Suggestions:
 
     def terms(self, words: Sequence[str]) -> tuple[str, ...]:
         """Return the words and the shorter words inside them: what a search looks up."""
-        return self._tokenizer.terms(" ".join(words))
+        return self._tokenizer.widened(words)
 
     def suggest(
         self,

@@ -106,25 +106,28 @@ class CourseIndex:
         term_id = self._weights.term_ids.get(term)
         return 0.0 if term_id is None else self._weights.idf[term_id]
 
-    def postings(self, term_ids: Sequence[int]) -> tuple[Ints, Floats, Ints]:
-        """Return the posting lists of the terms end to end: positions, weights (yours to change), list lengths."""
+    def postings(self, term_ids: Sequence[int]) -> tuple[Ints, Floats, list[int]]:
+        """Return the posting lists of the terms end to end: positions, weights (yours to change), list lengths.
+
+        ``term_ids`` must not be empty.
+        """
         weights = self._weights
-        ids = np.array(term_ids, np.intp)
-        starts = weights.term_starts[ids]
-        lengths = weights.term_starts[ids + 1] - starts
-        places = np.repeat(starts - lengths.cumsum() + lengths, lengths)
-        places += np.arange(len(places))
-        return weights.positions[places], weights.by_term[places], lengths
+        starts = weights.term_starts
+        spans = [(starts[term_id], starts[term_id + 1]) for term_id in term_ids]
+        positions = np.concatenate([weights.positions[start:end] for start, end in spans])
+        by_term = np.concatenate([weights.by_term[start:end] for start, end in spans])
+        return positions, by_term, [end - start for start, end in spans]
+
+    def weights_at(self, position: int) -> dict[int, float]:
+        """Return the weight of every term of the item at ``position``, by the term's number."""
+        weights = self._weights
+        start, end = weights.row_starts[position], weights.row_starts[position + 1]
+        return dict(zip(weights.row_terms[start:end].tolist(), weights.by_row[start:end].tolist(), strict=True))
 
     def row(self, position: int) -> list[tuple[str, float]]:
         """Return every term of the item at ``position`` with its weight; the squares sum to 1."""
-        weights = self._weights
-        span = slice(*weights.row_starts[position : position + 2])
-        terms = weights.terms
-        return [
-            (terms[term_id], value)
-            for term_id, value in zip(weights.row_terms[span].tolist(), weights.by_row[span].tolist(), strict=True)
-        ]
+        terms = self._weights.terms
+        return [(terms[term_id], value) for term_id, value in self.weights_at(position).items()]
 
     def terms_of(self, item_id: str, limit: int = 20) -> tuple[tuple[str, float], ...]:
         """Return the item's ``limit`` weightiest terms, heaviest first; nothing for an unknown item."""
@@ -142,7 +145,7 @@ class CourseIndex:
 
     def sketches(self, positions: Sequence[int]) -> NDArray[np.float32]:
         """Return one unit row for each position; products of rows approximate the cosine of the items."""
-        rows: NDArray[np.float32] = self._weights.sketches[positions]
+        rows: NDArray[np.float32] = self._weights.sketches.take(positions, 0)
         return rows
 
 
@@ -199,7 +202,7 @@ class _Weights:
     term_ids: dict[str, int]
     terms: list[str]
     idf: list[float]
-    term_starts: Ints
+    term_starts: list[int]
     positions: Ints
     by_term: Floats
     row_starts: list[int]
@@ -228,7 +231,7 @@ def _weigh(rows: list[_Analysed]) -> _Weights:
         term_ids=term_ids,
         terms=list(term_ids),
         idf=transformer.idf_.tolist(),
-        term_starts=_sealed(by_term.indptr.astype(np.intp)),
+        term_starts=by_term.indptr.tolist(),
         positions=_sealed(by_term.indices.astype(np.intp)),
         by_term=_sealed(by_term.data),
         row_starts=matrix.indptr.tolist(),
@@ -243,7 +246,7 @@ def _blank(rows: int) -> _Weights:
         term_ids={},
         terms=[],
         idf=[],
-        term_starts=np.zeros(1, np.intp),
+        term_starts=[0],
         positions=np.empty(0, np.intp),
         by_term=np.empty(0),
         row_starts=[0] * (rows + 1),

@@ -30,7 +30,7 @@ class RecommenderSettings:
     interest_weight: float = 0.3
     popular_weight: float = 0.05
     variety: float = 0.3
-    pool: int = 30
+    pool: int = 20
 
     def __post_init__(self) -> None:
         voices = (self.query_weight, self.interest_weight, self.popular_weight)
@@ -153,15 +153,14 @@ class Recommender:
         if variety == 0 or min(k, len(best)) <= 1:
             return best[:k]
         rows = self.index.sketches(best)
-        likeness = (rows @ rows.T) * variety
         values = scores[best]
         gain = values * ((1 - variety) / max(abs(values[0]), abs(values[-1]), 1e-12))
-        nearest = likeness[0]
+        nearest = rows @ rows[0]
         picked = [0]
         while len(picked) < min(k, len(best)):
             gain[picked[-1]] = -np.inf
-            picked.append(int((gain - nearest).argmax()))
-            nearest = np.maximum(nearest, likeness[picked[-1]])
+            picked.append(int((gain - variety * nearest).argmax()))
+            np.maximum(nearest, rows @ rows[picked[-1]], out=nearest)
         return [best[choice] for choice in picked]
 
     def _fill(self, scores: Floats, barred: Flags | None, chosen: Sequence[int], k: int) -> list[int]:

@@ -91,6 +91,7 @@ class Cashier:
     def notice(
         self,
         out_trade_no: str,
+        /,  # so that `overrides` may change the number that the notice tells
         *,
         timestamp: int | None = None,
         serial: str | None = None,

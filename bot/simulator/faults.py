@@ -13,7 +13,7 @@ class Faults:
     doubled_messages: int = 0  # next n messages: two deliveries of the same message at the same moment
 
     # api.weixin.qq.com
-    api_delay: float = 0.0  # seconds before every answer
+    api_delay: float = 0.0  # seconds between what a call does and its answer
     api_errors: int = 0  # next n calls: HTTP 502
     api_lost_before: int = 0  # next n calls: the connection drops and nothing was done
     api_lost_after: int = 0  # next n calls: done, but the answer is lost
@@ -22,7 +22,7 @@ class Faults:
     snapshot_user: bool = False  # OAuth answers with a virtual openid and is_snapshotuser
 
     # api.mch.weixin.qq.com
-    pay_delay: float = 0.0
+    pay_delay: float = 0.0  # seconds between what a call does and its answer
     pay_errors: int = 0  # next n calls: HTTP 500 SYSTEM_ERROR
     pay_busy: int = 0  # next n calls: HTTP 429 FREQUENCY_LIMITED
     pay_lost_before: int = 0

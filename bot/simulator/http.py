@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 
+from tornado.httputil import format_timestamp
 from tornado.web import RequestHandler
 
 from bot.simulator.stage import Call, Stage
@@ -21,6 +22,10 @@ class HostHandler(RequestHandler):
     def set_default_headers(self) -> None:
         """Say as little about the server as the real hosts do."""
         self.clear_header("Server")
+
+    def prepare(self) -> None:
+        """Tell the simulated time."""
+        self.set_header("Date", format_timestamp(self.stage.now()))
 
     def compute_etag(self) -> None:
         """APIs are not cached."""

@@ -44,8 +44,6 @@ class MchHandler(HostHandler):
 
     async def _serve(self) -> None:
         faults = self.stage.faults
-        if faults.pay_delay:
-            await asyncio.sleep(faults.pay_delay)
         if faults.take("pay_lost_before"):
             await self.lose()
             return
@@ -60,6 +58,7 @@ class MchHandler(HostHandler):
         if faults.take("pay_lost_after"):
             await self.lose()
             return
+        await asyncio.sleep(faults.pay_delay)
         self._reply(status, told)
 
     # ---- at the door ----

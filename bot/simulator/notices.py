@@ -155,9 +155,10 @@ class Notices:
     def _lied(self, facts: dict[str, Any]) -> dict[str, Any]:
         faults = self._stage.faults
         lies = {"mchid": faults.notice_mchid, "appid": faults.notice_appid}
-        money = {"total": faults.notice_total, "currency": faults.notice_currency}
+        amount = {"total": faults.notice_total, "currency": faults.notice_currency}
         facts |= {name: lie for name, lie in lies.items() if lie is not None}
-        return _merged(facts, {"amount": {name: lie for name, lie in money.items() if lie is not None}})
+        money = {name: lie for name, lie in amount.items() if lie is not None}
+        return _merged(facts, {"amount": money}) if money else facts
 
 
 def signtest() -> str:

@@ -71,8 +71,6 @@ class WeixinHandler(HostHandler):
 
     async def _serve(self) -> None:
         faults = self.stage.faults
-        if faults.api_delay:
-            await asyncio.sleep(faults.api_delay)
         if faults.take("api_lost_before"):
             await self.lose()
         elif faults.take("api_errors"):
@@ -85,6 +83,7 @@ class WeixinHandler(HostHandler):
                 await self.lose()
                 return
             self.record(200)
+            await asyncio.sleep(faults.api_delay)
             self.set_header("Content-Type", "application/json; encoding=utf-8")
             await self.finish(json.dumps(answer, ensure_ascii=False))
 

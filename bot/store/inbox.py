@@ -77,6 +77,17 @@ class Messages:
         row = self._rows.one("select reply from messages where key = ? and state = 'done'", key)
         return row[0] if row else None
 
+    def beat(self, key: str, now: datetime) -> None:
+        """Note that the work on a message goes on, so that nobody takes it for dead."""
+        self._rows.run("update messages set received_at = ? where key = ? and state <> 'done'", epoch(now), key)
+
+    def silent_since(self, before: datetime) -> list[tuple[str, str]]:
+        """Return the (key, openid) of each message whose work has shown no life since ``before``."""
+        rows = self._rows.all(
+            "select key, openid from messages where state <> 'done' and received_at <= ?", epoch(before)
+        )
+        return [(row[0], row[1]) for row in rows]
+
     def take_over(self, key: str, now: datetime, *, older_than: datetime) -> bool:
         """Claim a message whose worker seems to have died; False when somebody else did."""
         return bool(

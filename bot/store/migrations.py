@@ -15,6 +15,7 @@ migrations = Migrations("zhike")
 
 OPTIONAL = frozenset(
     {
+        "context_at",
         "done_at",
         "finished_at",
         "followed_at",
@@ -52,7 +53,7 @@ def _table(
 
 @migrations()
 def m001_people(db: Database) -> None:
-    """Followers, what they like, what was said last, and what they did."""
+    """Followers with the thread of their talk, what they like, and what they did."""
     _table(
         db,
         "followers",
@@ -64,9 +65,11 @@ def m001_people(db: Database) -> None:
             "followed_at": int,
             "unfollowed_at": int,
             "last_seen_at": int,
+            "context": str,
+            "context_at": int,
         },
         pk="openid",
-        defaults={"personalised": 1, "channel": ""},
+        defaults={"personalised": 1, "channel": "", "context": ""},
     )
     _table(
         db,
@@ -75,7 +78,6 @@ def m001_people(db: Database) -> None:
         pk="openid",
         foreign_keys=[("openid", "followers", "openid")],
     )
-    _table(db, "talks", {"openid": str, "context": str, "updated_at": int}, pk="openid")
     _table(
         db,
         "events",
@@ -146,6 +148,7 @@ def m003_messages(db: Database) -> None:
     )
     db.table("messages").create_index(["signature"], unique=True)
     db.table("messages").create_index(["received_at"])
+    db.execute("create index idx_messages_open on messages (received_at) where state <> 'done'")
     _table(
         db,
         "outbox",

@@ -10,16 +10,29 @@ from bot.models import Follower
 from bot.store.rows import Row, Rows, epoch, instant, instant_or_none
 
 FOLLOWER = "openid, subscribed, personalised, channel, followed_at, unfollowed_at, last_seen_at"
+KNOWN = (
+    f"select {FOLLOWER}, context, context_at,"
+    " (select profile from interests where openid = f.openid),"
+    " (select group_concat(course_id, char(10)) from (select course_id from entitlements where openid = f.openid"
+    "  union all select course_id from dislikes where openid = f.openid)),"
+    " exists (select 1 from outbox where openid = f.openid and done_at is null and next_at is null)"
+    " from followers f where openid = ?"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """All that one message needs to know of its sender, fetched at once."""
+    """All that one message needs to know of its sender, fetched at once.
+
+    ``owned_or_hidden`` are the courses not to be offered; ``news`` says that something waits for this chat.
+    """
 
     follower: Follower
     profile: str
     context: str
     context_at: datetime | None
+    owned_or_hidden: frozenset[str]
+    news: bool
 
 
 def _follower(row: Row) -> Follower:
@@ -47,17 +60,19 @@ class Followers:
         return _follower(row) if row else None
 
     def known(self, openid: str) -> Known | None:
-        """Return the follower with profile and conversation, by one keyed look-up."""
-        row = self._rows.one(
-            "select f.openid, f.subscribed, f.personalised, f.channel, f.followed_at, f.unfollowed_at,"
-            " f.last_seen_at, i.profile, t.context, t.updated_at from followers f"
-            " left join interests i on i.openid = f.openid left join talks t on t.openid = f.openid"
-            " where f.openid = ?",
-            openid,
-        )
+        """Return the follower with profile and conversation, by keyed look-ups in one statement."""
+        row = self._rows.one(KNOWN, openid)
         if row is None:
             return None
-        return Known(_follower(row), row[7] or "", row[8] or "", instant_or_none(row[9]))
+        context, context_at, profile, courses, news = row[7:]
+        return Known(
+            follower=_follower(row),
+            profile=profile or "",
+            context=context,
+            context_at=instant_or_none(context_at),
+            owned_or_hidden=frozenset(courses.split("\n")) if courses else frozenset(),
+            news=bool(news),
+        )
 
     def seen(self, openid: str, now: datetime) -> None:
         """Note that somebody wrote or tapped; who does so follows the account."""
@@ -67,6 +82,17 @@ class Followers:
             " unfollowed_at = null",
             openid,
             epoch(now),
+        )
+
+    def keep_context(self, openid: str, context: str, now: datetime) -> None:
+        """Note that a known follower was here, and keep the thread of the conversation (JSON)."""
+        self._rows.run(
+            "update followers set subscribed = 1, unfollowed_at = null, last_seen_at = ?, context = ?,"
+            " context_at = ? where openid = ?",
+            epoch(now),
+            context,
+            epoch(now),
+            openid,
         )
 
     def ensure(self, openid: str, now: datetime) -> None:
@@ -111,7 +137,7 @@ class Followers:
 
     def forget(self, openid: str) -> None:
         """Delete what is known of a person; what accounting needs is anonymised by ``Orders.anonymise``."""
-        for table in ("interests", "talks", "events", "dislikes", "quota", "outbox", "messages", "progress"):
+        for table in ("interests", "events", "dislikes", "quota", "outbox", "messages", "progress"):
             self._rows.run(f"delete from {table} where openid = ?", openid)
         self._rows.run("delete from entitlements where openid = ?", openid)
         self._rows.run("delete from followers where openid = ?", openid)
@@ -145,23 +171,6 @@ class Interests:
         self._rows.run("delete from interests where openid = ?", openid)
 
 
-class Talks:
-    """The thread of each conversation, as JSON."""
-
-    def __init__(self, rows: Rows) -> None:
-        self._rows = rows
-
-    def put(self, openid: str, context: str, now: datetime) -> None:
-        """Keep the thread."""
-        self._rows.run(
-            "insert into talks (openid, context, updated_at) values (?, ?, ?)"
-            " on conflict (openid) do update set context = excluded.context, updated_at = excluded.updated_at",
-            openid,
-            context,
-            epoch(now),
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class Event:
     """One thing a follower did or was shown."""
@@ -191,12 +200,8 @@ class Events:
         )
 
     def add_shown(self, openid: str, course_ids: Iterable[str], now: datetime) -> None:
-        """Append an impression for each course; ``detail`` is its place in the list, from 1."""
-        at = epoch(now)
-        self._rows.run_many(
-            "insert into events (openid, kind, course_id, detail, at) values (?, 'impression', ?, ?, ?)",
-            [(openid, course_id, str(place), at) for place, course_id in enumerate(course_ids, 1)],
-        )
+        """Append one impression event for a list of courses; ``detail`` holds their ids in the order shown."""
+        self.add(openid, "impression", now, detail="\n".join(course_ids))
 
     def of(self, openid: str) -> list[Event]:
         """Return everything recorded of one follower, oldest first."""

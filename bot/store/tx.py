@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bot.store.catalogue import Courses, Lessons, PopularityScores
+from bot.store.figures import Figures
 from bot.store.inbox import Messages
 from bot.store.money import Anomalies, Attempts, Entitlements, Notices, Orders, Refunds
 from bot.store.outbox import Outbox
-from bot.store.people import Dislikes, Events, Followers, Interests, Quota, Talks
+from bot.store.people import Dislikes, Events, Followers, Interests, Quota
 from bot.store.rows import Rows
 from bot.store.shared import Leases, Tokens, Versions
 
@@ -21,6 +22,7 @@ class Tx:
         "dislikes",
         "entitlements",
         "events",
+        "figures",
         "followers",
         "interests",
         "leases",
@@ -32,7 +34,6 @@ class Tx:
         "popularity",
         "quota",
         "refunds",
-        "talks",
         "tokens",
         "versions",
     )
@@ -40,7 +41,6 @@ class Tx:
     def __init__(self, rows: Rows) -> None:
         self.followers = Followers(rows)
         self.interests = Interests(rows)
-        self.talks = Talks(rows)
         self.events = Events(rows)
         self.dislikes = Dislikes(rows)
         self.quota = Quota(rows)
@@ -58,3 +58,4 @@ class Tx:
         self.tokens = Tokens(rows)
         self.leases = Leases(rows)
         self.versions = Versions(rows)
+        self.figures = Figures(rows)

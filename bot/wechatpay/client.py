@@ -20,7 +20,7 @@ from tornado.httpclient import AsyncHTTPClient, HTTPError, HTTPRequest, HTTPResp
 from tornado.iostream import UnsatisfiableReadError
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
 
-from bot.errors import AlreadyPaid, PayError, PayRejected, PayUnknown, TradeClosed, TradeNoUsed
+from bot.errors import AlreadyPaid, PayError, PayRejected, PayUnknown, PayUnverified, TradeClosed, TradeNoUsed
 from bot.ports import Clock
 from bot.wechatpay import crypto
 from bot.wechatpay.facts import json_object, pick
@@ -158,7 +158,7 @@ class PayClient:
         reason = refusal(self.settings, self.clock.now(), response.headers, response.body)
         if reason is not None:
             log.warning("pay.unverified path=%s status=%d reason=%r", _path(target), status, reason)
-            raise PayUnknown(reason)
+            raise PayUnverified(reason)
         try:
             data = {} if status == NO_CONTENT else json_object(response.body)
         except ValueError:

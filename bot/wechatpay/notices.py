@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -21,26 +22,31 @@ def read(settings: MerchantSettings, now: datetime, headers: Mapping[str, str], 
     if reason is not None:
         raise NoticeRefused(reason)
     try:
-        return _parse(settings.apiv3_key.encode(), body)
+        return _parse(settings, body)
     except ValueError as error:
         raise NoticeRefused(f"unreadable: {error}") from None
 
 
-def _parse(apiv3_key: bytes, body: bytes) -> Notice:
+def _parse(settings: MerchantSettings, body: bytes) -> Notice:
     envelope = json_object(body)
     resource = pick(envelope, "resource", dict, {})
     if resource.get("algorithm") != ALGORITHM:
         raise ValueError("unknown algorithm")
     plain = json_object(
         crypto.decrypt(
-            apiv3_key,
+            settings.apiv3_key.encode(),
             pick(resource, "nonce", str, "").encode(),
             pick(resource, "associated_data", str, "").encode(),
             pick(resource, "ciphertext", str, ""),
         )
     )
+    json.dumps(
+        [envelope, plain], ensure_ascii=False
+    ).encode()  # half a surrogate pair is a ValueError here, not later
     # Other kinds, such as the echo of ``doctor``, are genuine notices about nothing that we book.
     kind = pick(resource, "original_type", str, "")
+    if kind == "refund" and pick(plain, "mchid", str, "") != settings.mch_id:
+        raise ValueError("a refund of another merchant")
     return Notice(
         notice_id=pick(envelope, "id", str, ""),
         event_type=pick(envelope, "event_type", str, ""),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -29,7 +30,10 @@ log = logging.getLogger("zhike.inbox")
 LAST_DELIVERY = 3
 DEAD_AFTER = timedelta(seconds=20)
 POLL_SECONDS = 0.1
+BEAT_SECONDS = 5.0
 TOUCHES = frozenset({"click_event", "subscribe_event", "scan_event"})
+KINDS = frozenset(Robot.message_types)
+OUTCOMES = {None: "held", SUCCESS: "silent"}
 PRESENT = frozenset({"click_event", "scan_event", "view_event"})  # other events may come long after an unfollow
 
 
@@ -70,6 +74,7 @@ class Inbox:
         self._shop = shop
         self._robot = robot
         self._running: dict[str, asyncio.Task[str]] = {}
+        self._ours: set[str] = set()  # claimed here: marked with the claim itself, before there is a task
         self._lifetime = timedelta(minutes=shop.config.chat.context_minutes)
         self._deadline = shop.config.chat.reply_deadline_seconds
 
@@ -78,27 +83,42 @@ class Inbox:
 
         ``Replayed`` when the signature belonged to another message. Never another exception.
         """
+        started = time.perf_counter()
+        outcome = "failed"
         try:
-            return await self._answer(delivery)
+            reply = await self._answer(delivery)
+            outcome = OUTCOMES.get(reply, "answered")
         except ZhikeError:
             log.exception("inbox.failed key=%s", delivery.key)
         except Replayed:
+            outcome = "replayed"
             raise
         except Exception:
             log.exception("inbox.broke key=%s", delivery.key)
-        return self._render(Text(replies.apology()), delivery.message)
+        finally:
+            self._count(delivery.message.type, outcome, time.perf_counter() - started)
+        return self._render(Text(replies.apology()), delivery.message) if outcome == "failed" else reply
 
     async def _answer(self, delivery: Delivery) -> str | None:
         if delivery.message.type == "text":
             self._shop.suggestions.words((delivery.message.content or "")[:LONGEST_TEXT])
-        outcome = await self._shop.store.write(lambda tx: self._claim(tx, delivery))
+        try:
+            outcome = await self._shop.store.write(lambda tx: self._claim(tx, delivery))
+        except ZhikeError:
+            if delivery.key not in self._running:
+                self._ours.discard(delivery.key)  # nothing of the claim was kept
+            raise
         if outcome.reply is not None:
             return outcome.reply
         if outcome.later is not None:
             task = asyncio.create_task(self._work(delivery, outcome.later))
             self._running[delivery.key] = task
-            task.add_done_callback(lambda _task: self._running.pop(delivery.key, None))
+            task.add_done_callback(lambda _task: self._over(delivery.key))
         return await self._wait(delivery, outcome.deliveries)
+
+    def _over(self, key: str) -> None:
+        self._running.pop(key, None)
+        self._ours.discard(key)
 
     async def _wait(self, delivery: Delivery, deliveries: int) -> str | None:
         """Join the running job until the deadline, here or, through the store, in another worker."""
@@ -107,10 +127,16 @@ class Inbox:
             async with asyncio.timeout(self._deadline):
                 return await (asyncio.shield(task) if task is not None else self._stored(delivery.key))
         except TimeoutError:
+            self._shop.counters.late_replies += 1
             if deliveries < LAST_DELIVERY:
                 return None
         ready = await self._shop.store.write(lambda tx: tx.messages.detach(delivery.key))
         return SUCCESS if ready is None else ready
+
+    def _count(self, kind: str, outcome: str, seconds: float) -> None:
+        counters = self._shop.counters
+        counters.messages[kind if kind in KINDS else "unknown", outcome] += 1
+        counters.handling.add(seconds)
 
     async def _stored(self, key: str) -> str:
         while True:
@@ -122,7 +148,7 @@ class Inbox:
     async def _work(self, delivery: Delivery, later: Later) -> str:
         """Run slow work, then store its reply; if nobody waits any more, it is sent by other means."""
         try:
-            answer = await later.work()
+            answer = await self._kept_alive(delivery.key, later)
         except Exception:
             log.exception("inbox.slow_work_failed key=%s", delivery.key)
             answer = Text(replies.apology())
@@ -139,6 +165,13 @@ class Inbox:
         if await self._shop.store.write(finish):
             self._shop.jobs.wake()
         return reply
+
+    async def _kept_alive(self, key: str, later: Later) -> Answer:
+        """Run slow work, and show now and then that it has not died."""
+        work = asyncio.ensure_future(later.work())
+        while not (await asyncio.wait({work}, timeout=BEAT_SECONDS))[0]:
+            await self._shop.store.write(lambda tx: tx.messages.beat(key, self._shop.clock.now()))
+        return work.result()
 
     # Inside the transaction ----------------------------------------------------------------------------------
 
@@ -160,7 +193,7 @@ class Inbox:
             return _Outcome(reply=seen.reply)
         alone = self._shop.config.server.workers == 1
         older_than = now if alone else now - DEAD_AFTER
-        if delivery.key not in self._running and tx.messages.take_over(delivery.key, now, older_than=older_than):
+        if delivery.key not in self._ours and tx.messages.take_over(delivery.key, now, older_than=older_than):
             return None
         return _Outcome(deliveries=count)
 
@@ -168,13 +201,16 @@ class Inbox:
         message = delivery.message
         turn = self._turn(tx, message, now)
         answer = self._robot.answer(message, turn)
+        if not isinstance(answer, Later):
+            answer = self._with_news(turn, answer)
         if message.type in TOUCHES or not message.type.endswith("_event"):
-            tx.talks.put(turn.openid, talk.dump(turn.talk), now)
+            tx.followers.keep_context(turn.openid, talk.dump(turn.talk), now)
         if isinstance(answer, Later):
             if not again:
                 tx.messages.add(delivery.key, delivery.signature, turn.openid, now, state=Handling.RUNNING)
+            self._ours.add(delivery.key)
             return _Outcome(later=answer)
-        reply = self._render(self._with_news(turn, message, answer), message)
+        reply = self._render(answer, message)
         if again:
             tx.messages.finish(delivery.key, reply)
         else:
@@ -185,8 +221,8 @@ class Inbox:
         """Fetch what the message needs by one look-up, and note that its sender was here."""
         openid = message.source
         known = tx.followers.known(openid)
-        if message.type in PRESENT or not message.type.endswith("_event"):
-            tx.followers.seen(openid, now)
+        if known is None or message.type == "view_event":
+            self._meet(tx, message, openid, now)
         tap = str(getattr(message, "bizmsgmenuid", None) or "")
         if message.type in TOUCHES or tap:  # WeChat counts a tapped option as a click, not as a message
             tx.quota.open(openid, "touch", now)
@@ -204,14 +240,22 @@ class Inbox:
             stranger=known is None,
             profile_text=known.profile if known is not None else "",
             talk=thread,
+            excluded=known.owned_or_hidden if known is not None else frozenset(),
+            news=known is not None and known.news,
             tap=tap,
         )
 
-    def _with_news(self, turn: Turn, message: Any, answer: Answer) -> Answer:
+    @staticmethod
+    def _meet(tx: Tx, message: Any, openid: str, now: datetime) -> None:
+        """Note that its sender follows the account; an event that comes after an unfollow proves nothing."""
+        if message.type in PRESENT or not message.type.endswith("_event"):
+            tx.followers.seen(openid, now)
+
+    def _with_news(self, turn: Turn, answer: Answer) -> Answer:
         """Tell what waited for this chat, then the answer itself; what does not fit can be read on."""
         if not isinstance(answer, Text):
             return answer
-        waiting = turn.tx.outbox.waiting(turn.openid)
+        waiting = turn.tx.outbox.waiting(turn.openid) if turn.news else []
         told = [words for row in waiting if (words := self._shop.outbox.word(row))]
         content = "\n\n".join([*told, answer.content])
         for row in waiting:
@@ -220,8 +264,6 @@ class Inbox:
         if not rest:
             return Text(content)
         turn.talk.rest = rest
-        turn.tx.talks.put(turn.openid, talk.dump(turn.talk), turn.now)
-        log.info("inbox.cut type=%s", message.type)
         return Text(head + replies.continued())
 
     def _render(self, answer: Answer, message: Any) -> str:

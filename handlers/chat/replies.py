@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
@@ -29,8 +28,8 @@ def tap(text: str, label: str, tap_id: str = "") -> str:
 
 
 def link(url: str, label: str) -> str:
-    """Return an in-text link to a page."""
-    return f'<a href="{url}">{html.escape(label, quote=False)}</a>'
+    """Return an in-text link to a page. A chat decodes no entities, so the label's own < and > become wide ones."""
+    return f'<a href="{url}">{label.replace("<", "＜").replace(">", "＞")}</a>'
 
 
 def yuan(fen: int) -> str:
@@ -70,7 +69,7 @@ def help_text() -> str:
 
 def popular_head() -> str:
     """Introduce the popular list."""
-    return "大家最近在学："
+    return "热门课程："
 
 
 def new_head() -> str:
@@ -85,12 +84,15 @@ def reason(found: Recommendation, mode: str) -> str:
     asked = [
         part.term for part in sorted(found.parts, key=lambda p: -p.value) if part.kind == "query" and part.value > 0
     ]
+    asked = [
+        term for term in asked if term.isascii() or not any(term != other and term in other for other in asked)
+    ]
     if asked:
         return f"因为你提到「{'」「'.join(asked[:2])}」"
     liked = found.reason
     if liked is not None and liked.kind == "interest":
         return f"因为你关注「{liked.term}」"
-    return "最近学的人多"
+    return "最近学的人多" if liked is not None else "可以先看看简介"
 
 
 def course_line(number: int, course: Course, why: str, turn: int) -> str:
@@ -106,13 +108,17 @@ def course_list(head: str, lines: Sequence[str]) -> str:
 
 def found_head(words: Sequence[str]) -> str:
     """Say what the list answers."""
-    return f"关于「{' '.join(words[:4])}」，我挑了这几门：" if words else "给你挑了这几门："
+    return f"关于{_quoted(words)}，我挑了这几门：" if words else "给你挑了这几门："
 
 
 def nearest_head(words: Sequence[str]) -> str:
     """Say that nothing fits exactly."""
-    asked = f"「{' '.join(words[:4])}」" if words else "你说的"
+    asked = _quoted(words) if words else "你说的"
     return f"暂时没有正好讲{asked}的课，先看看大家在学的，或回复「人工」告诉我们："
+
+
+def _quoted(words: Sequence[str]) -> str:
+    return f"「{' '.join(list(dict.fromkeys(words))[:4])}」"
 
 
 def no_more() -> str:
@@ -192,8 +198,11 @@ def my_orders(orders: Sequence[Order]) -> str:
     """List a follower's orders."""
     if not orders:
         return f"你还没有订单。看看{tap('热门课程', '热门课程')}？"
-    lines = [f"· {o.title} {yuan(o.amount_fen)} {ORDER_STATES[o.state]}（{o.order_no[-6:]}）" for o in orders[:8]]
-    tail = "回复「继续支付」完成最近一笔待付款订单。" if any(o.state is OrderState.PENDING for o in orders) else ""
+    lines = [
+        f"· {o.title} {yuan(o.amount_fen)}\n   {ORDER_STATES[o.state]}｜尾号 {o.order_no[-6:]}" for o in orders[:8]
+    ]
+    again = f"回复「{tap('继续支付', '继续支付')}」完成最近一笔待付款订单。"
+    tail = again if any(o.state is OrderState.PENDING for o in orders) else ""
     return "\n".join(["你的订单：", *lines, *([tail] if tail else [])])
 
 
@@ -302,6 +311,11 @@ def refunded(title: str, amount_fen: int) -> str:
 def apology() -> str:
     """Answer when something of ours broke."""
     return "不好意思，我这边出了点小状况，请稍后再发一次；急的话回复「人工」。"
+
+
+def unanswered() -> str:
+    """Own up, later, to a message that was lost on the way."""
+    return "不好意思，你刚才那条消息我没处理完，麻烦再发一次；急的话回复「人工」。"
 
 
 def continued() -> str:

@@ -48,10 +48,13 @@ class Talk:
         return shown[number - 1] if 0 < number <= len(shown) else None
 
 
+IDLE = {name: getattr(Talk(), name) for name in Talk.__dataclass_fields__}
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 def dump(talk: Talk) -> str:
-    """Turn a talk into JSON."""
-    fields = {name: getattr(talk, name) for name in Talk.__dataclass_fields__}
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+    """Turn a talk into JSON; fields that say nothing are left out."""
+    return _encode({name: value for name, idle in IDLE.items() if (value := getattr(talk, name)) != idle})
 
 
 def load(text: str, at: datetime | None, now: datetime, lifetime: timedelta) -> Talk:
@@ -59,4 +62,4 @@ def load(text: str, at: datetime | None, now: datetime, lifetime: timedelta) -> 
     if not text or at is None or now - at > lifetime:
         return Talk()
     known: dict[str, Any] = json.loads(text)
-    return Talk(**{name: known[name] for name in Talk.__dataclass_fields__ if name in known})
+    return Talk(**{name: known[name] for name in IDLE if name in known})

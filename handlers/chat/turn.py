@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
@@ -18,7 +18,10 @@ from recsys.profile import Profile
 
 @dataclass
 class Turn:
-    """Lives for one message, inside its transaction; topics read and change the shop only through it."""
+    """Lives for one message, inside its transaction; topics read and change the shop only through it.
+
+    ``excluded`` is what not to offer: courses owned or disliked. ``news`` says that something waits to be told.
+    """
 
     shop: Shop
     tx: Tx
@@ -28,8 +31,9 @@ class Turn:
     stranger: bool
     profile_text: str
     talk: Talk
+    excluded: frozenset[str]
+    news: bool
     tap: str = ""
-    told: list[str] = field(default_factory=list)
 
     @cached_property
     def profile(self) -> Profile:
@@ -55,11 +59,6 @@ class Turn:
     def shelf(self) -> Shelf:
         """The catalogue as it is for the whole of this message."""
         return self.shop.suggestions.shelf
-
-    @cached_property
-    def excluded(self) -> set[str]:
-        """What not to offer: owned and disliked courses."""
-        return {*self.tx.entitlements.owned(self.openid), *self.tx.dislikes.of(self.openid)}
 
     @property
     def interests(self) -> Profile | None:

@@ -16,7 +16,6 @@ from bot.errors import ImportRefused, NotFound
 from bot.models import Course, CourseStatus, Lesson
 from handlers.cli.common import Desk, sentences, show
 
-BATCH = 500
 FIELDS = ("title", "subtitle", "teacher", "category", "tags", "description", "price", "level", "minutes", "status")
 
 
@@ -38,10 +37,8 @@ def import_(desk: Desk, file: Path, lessons: Path | None) -> None:
     with desk.store() as store, click.progressbar(length=len(courses) + len(steps), label="导入") as bar:
 
         def work(tx: Any) -> tuple[catalog.Imported, catalog.Imported | None]:
-            done = catalog.store_courses(tx, courses, now)
-            bar.update(len(courses))
-            taught = catalog.store_lessons(tx, steps, lessons.name) if lessons else None
-            bar.update(len(steps))
+            done = catalog.store_courses(tx, courses, now, bar.update)
+            taught = catalog.store_lessons(tx, steps, lessons.name, bar.update) if lessons else None
             return done, taught
 
         done, taught = store.write_now(work, durable=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from handlers.cli import courses, demo, followers, orders, recsys
+from handlers.cli import courses, demo, doctor, followers, orders, recsys
 from handlers.cli.common import Desk, sentences
 from handlers.web import server
 
@@ -42,3 +42,4 @@ main.add_command(courses.group)
 main.add_command(followers.group)
 main.add_command(orders.group)
 main.add_command(recsys.group)
+main.add_command(doctor.doctor)

@@ -14,6 +14,7 @@ from bot.store import Tx
 from handlers.chat.inbox import Inbox
 from handlers.chat.robot import Robot
 from handlers.web.gateway import Gateway
+from handlers.web.metrics import Metrics
 from handlers.web.notices import PayNotice
 from handlers.web.pages import page_routes
 from handlers.web.quiet import Quiet
@@ -44,13 +45,20 @@ def make_app(shop: Shop) -> Application:
     """Wire the addresses to a shop; nothing listens yet."""
     robot = Robot(shop.config.wechat)
     inbox = Inbox(shop, robot)
-    gateway = {"robot": robot, "inbox": inbox, "clock": shop.clock, "mode": shop.config.wechat.mode}
+    gateway = {
+        "robot": robot,
+        "inbox": inbox,
+        "clock": shop.clock,
+        "mode": shop.config.wechat.mode,
+        "counters": shop.counters,
+    }
     return Application(
         [
             ("/wechat", Gateway, gateway),
             ("/pay/notify", PayNotice, {"shop": shop}),
             ("/pay/refund-notify", PayNotice, {"shop": shop}),
             ("/healthz", Health),
+            ("/metrics", Metrics, {"shop": shop}),
             *page_routes(shop),
         ],
         cookie_secret=cookie_secret(shop),

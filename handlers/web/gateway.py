@@ -12,6 +12,7 @@ from typing import Any
 
 from tornado.web import Finish
 
+from bot.counters import Counters
 from bot.ports import Clock
 from handlers.chat.answers import SUCCESS
 from handlers.chat.inbox import Delivery, Inbox, Replayed, message_key
@@ -27,12 +28,13 @@ HOLD_SECONDS = 1.0
 class Gateway(Quiet):
     """GET answers WeChat's echo test, POST takes messages."""
 
-    def initialize(self, robot: Robot, inbox: Inbox, clock: Clock, mode: str) -> None:
+    def initialize(self, robot: Robot, inbox: Inbox, clock: Clock, mode: str, counters: Counters) -> None:
         """Take what the application hands to every request."""
         self._robot = robot
         self._inbox = inbox
         self._clock = clock
         self._mode = mode
+        self._counters = counters
 
     def set_default_headers(self) -> None:
         """Answer plain text, even with XML in it: that is what WeChat reads, and no browser runs it."""
@@ -123,6 +125,7 @@ class Gateway(Quiet):
 
     def _refuse(self, why: str) -> Any:
         log.warning("gateway.refused why=%s", why)
+        self._counters.refusals[why.partition(":")[0]] += 1
         self.set_status(403)
         self.clear_header("Content-Type")
         self.finish()

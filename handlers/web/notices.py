@@ -24,6 +24,7 @@ class PayNotice(Quiet):
             notice = self._shop.gateway.read_notice(self.request.headers, self.request.body)
         except NoticeRefused as error:
             log.warning("notice.refused why=%s", error.reason)
+            self._count("refused")
             self._fail(401, "验签失败")
             return
         now = self._shop.clock.now()
@@ -41,9 +42,14 @@ class PayNotice(Quiet):
             )
         except ZhikeError:
             log.exception("notice.not_booked id=%s", notice.notice_id)
+            self._count("failed")
             self._fail(429, "稍后重试")
             return
+        self._count("refund" if notice.refund is not None else result)
         self.set_status(204)
+
+    def _count(self, outcome: str) -> None:
+        self._shop.counters.notices[outcome] += 1
 
     def _fail(self, status: int, message: str) -> None:
         self.set_status(status)

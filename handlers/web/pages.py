@@ -327,5 +327,5 @@ def _qr(code_url: str) -> str:
     """Return the code as inline SVG."""
     picture: _Svg = segno.make(code_url, error="m")
     out = io.BytesIO()
-    picture.save(out, kind="svg", scale=6, border=2, xmldecl=False, svgns=True)
+    picture.save(out, kind="svg", border=2, xmldecl=False, svgns=True, omitsize=True)
     return out.getvalue().decode()

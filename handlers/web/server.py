@@ -9,8 +9,10 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from tornado.httpserver import HTTPServer
+from tornado.httputil import HTTPConnection, HTTPMessageDelegate
 from tornado.netutil import bind_sockets
 from tornado.process import fork_processes
 
@@ -22,6 +24,8 @@ from handlers.web.app import make_app
 
 LARGEST_BODY = 1024 * 1024
 LAST_WORDS_SECONDS = 6.0
+LOOK_AGAIN_SECONDS = 0.02
+STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
 def serve(config: Config, port: int, say: Callable[[str], None]) -> None:
@@ -29,36 +33,73 @@ def serve(config: Config, port: int, say: Callable[[str], None]) -> None:
     sockets = bind_sockets(port, config.server.host)
     bound = sockets[0].getsockname()[1]
     say(f"listening on http://{config.server.host}:{bound}")
+    lifeline = None
     if config.server.workers != 1:
         migrate(config.store.path)  # once, before there are several to do it
-        fork_processes(config.server.workers)
+        lifeline = _fork(config.server.workers)
     shop = open_shop(config, tell=teller(config.server.public_url))
     try:
-        asyncio.run(_serve(shop, sockets))
+        asyncio.run(_serve(shop, sockets, lifeline))
     finally:
         shop.close()
 
 
-async def _serve(shop: Shop, sockets: list[socket.socket]) -> None:
+def _fork(workers: int) -> socket.socket:
+    """Become one of several workers; what is returned ends when they are to stop, or when their parent is gone."""
+    ours, theirs = socket.socketpair()
+    for number in STOPS:
+        signal.signal(number, lambda _number, _frame: theirs.close())
+    fork_processes(workers)  # returns in the workers only; the parent waits in it until all of them have ended
+    for number in STOPS:
+        signal.signal(number, signal.SIG_DFL)
+    theirs.close()
+    return ours
+
+
+class Door(HTTPServer):
+    """Believes what ``X-Forwarded-*`` and ``X-Real-Ip`` say only when the caller itself is a trusted proxy."""
+
+    def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
+        """Take one request; the address of its connection decides whether its headers are believed."""
+        connection: Any = request_conn
+        self.xheaders = connection.context.remote_ip in (self.trusted_downstream or ())
+        return super().start_request(server_conn, request_conn)
+
+    async def answered(self) -> None:
+        """Return when no request is being worked on: each connection waits for another one, all answers are out."""
+        self.conn_params.no_keep_alive = True  # whoever asks once more is not invited to do so again
+        while any(not each.stream.reading() or each.stream.writing() for each in self._connections):  # noqa: ASYNC110
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+
+
+def make_server(shop: Shop) -> Door:
+    """Put the application behind a door; nothing listens yet."""
+    proxies = list(shop.config.server.trusted_proxies)
+    return Door(make_app(shop), max_body_size=LARGEST_BODY, trusted_downstream=proxies)
+
+
+async def _serve(shop: Shop, sockets: list[socket.socket], lifeline: socket.socket | None) -> None:
     await shop.suggestions.refresh(shop.store, shop.clock.now())
     shop.suggestions.words("热身")
-    server = HTTPServer(
-        make_app(shop), max_body_size=LARGEST_BODY, xheaders=bool(shop.config.server.trusted_proxies)
-    )
+    server = make_server(shop)
     server.add_sockets(sockets)
     gc.collect()
     gc.freeze()  # what the start made lives for ever; the collector need not look at it again
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in STOPS:
         loop.add_signal_handler(number, stop.set)
+    if lifeline is not None:
+        loop.add_reader(lifeline, stop.set)
     jobs = asyncio.create_task(shop.jobs.run_forever())
     sys.stdout.flush()
     await stop.wait()
+    if lifeline is not None:
+        loop.remove_reader(lifeline)
     server.stop()
+    shop.jobs.stop()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(LAST_WORDS_SECONDS):
-            await server.close_all_connections()
-    jobs.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await jobs
+            await server.answered()
+            await jobs
+    await server.close_all_connections()

@@ -38,6 +38,17 @@ def test_a_second_import_of_the_same_file_changes_nothing(store):
     assert store.write_now(lambda tx: tx.versions.get("catalogue")) == version
 
 
+def test_an_import_tells_how_far_it_has_come(store):
+    rows = "".join(f"C{number},课程 {number},9\n" for number in range(450))
+    courses = catalog.read_courses(f"course_id,title,price\n{rows}".encode(), "courses.csv")
+    steps = []
+
+    store.write_now(lambda tx: catalog.store_courses(tx, courses, NOON, steps.append))
+
+    assert len(steps) > 2
+    assert sum(steps) == 450
+
+
 def test_an_edit_is_counted_and_announced(store):
     put(store, GOOD)
     done = put(store, GOOD.replace("99.00", "89.90"))

@@ -22,7 +22,7 @@ def test_a_new_follower_is_greeted_with_three_starters_and_the_privacy_line(live
 
     assert len([href for href, _ in LINK.findall(welcome) if href.startswith("weixin://bizmsgmenu?")]) == 3
     assert "隐私" in welcome
-    assert first.startswith("大家最近在学")
+    assert first.startswith("热门课程：")
 
 
 def test_following_again_and_following_from_a_receipt_are_greeted_as_such(live):

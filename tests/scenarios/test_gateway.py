@@ -3,12 +3,16 @@
 import asyncio
 import logging
 import random
+from datetime import timedelta
 from urllib.parse import urlencode
 
 import pytest
 from tornado.simple_httpclient import HTTPStreamClosedError
 
 from bot.errors import PayUnknown
+from handlers.chat import inbox
+from handlers.chat.inbox import message_key
+from handlers.chat.robot import read_fields
 from tests.wire import Account
 
 ANNA = "oAnna0000000000000000000000a"
@@ -103,6 +107,32 @@ def test_a_slow_answer_is_joined_by_its_repeats(live):
     assert "小状况" in replies[0]
 
 
+def test_twenty_deliveries_at_once_of_a_slow_message_run_once(live):
+    async def story(world):
+        gate = asyncio.Event()
+        runs = []
+
+        async def slow(order_no):
+            runs.append(order_no)
+            await gate.wait()
+            raise PayUnknown("slow")
+
+        await world.shop.orders.place(ANNA, "EDU001")
+        world.shop.orders.sync_order = slow
+        xml = world.message(ANNA, Content="我付了")
+        deliveries = [asyncio.create_task(world.deliver(xml)) for _ in range(20)]
+        key = message_key(read_fields(xml))
+        async with asyncio.timeout(10):
+            while True:
+                seen = await world.shop.store.read(lambda tx: tx.messages.find(key, ""))
+                if seen and seen[0].deliveries == 20:
+                    break
+        gate.set()
+        return len(runs), len(set(await asyncio.gather(*deliveries)))
+
+    assert live(story) == (1, 1)
+
+
 def test_past_the_deadline_the_third_delivery_gets_success_and_the_reply_follows(live):
     async def story(world):
         gate = asyncio.Event()
@@ -127,6 +157,60 @@ def test_past_the_deadline_the_third_delivery_gets_success_and_the_reply_follows
     assert dropped == [HTTPStreamClosedError] * 2
     assert last == ""
     assert [(openid, "没有查到" in text) for openid, text in received] == [(ANNA, True)]
+
+
+def never_answered(world):
+    """Start slow work that never ends, as seen by three deliveries that give up."""
+
+    async def stuck(_order_no):
+        await asyncio.Event().wait()
+
+    async def play():
+        course = next(c for c in world.shop.suggestions.shelf.courses.values() if c.price_fen)
+        await world.shop.orders.place(ANNA, course.course_id)
+        world.shop.orders.sync_order = stuck
+        xml = world.message(ANNA, Content="我付了")
+        await asyncio.gather(*(world.post(*world.envelope(xml)) for _ in range(2)), return_exceptions=True)
+        return await world.deliver(xml)
+
+    return play()
+
+
+def test_whoever_waits_for_a_worker_that_died_is_asked_to_write_again_once(live):
+    async def died(world):
+        return await never_answered(world)
+
+    async def after(world):
+        await world.shop.jobs.run_due()
+        early = list(world.phone.received)
+        world.clock.forward(seconds=61)
+        for _ in range(3):
+            await world.shop.jobs.run_due()
+        return early, world.phone.received
+
+    assert live(died, reply_deadline_seconds=0.05) == ""
+    early, received = live(after)
+    assert early == []
+    assert [(openid, "再发一次" in text) for openid, text in received] == [(ANNA, True)]
+
+
+def test_slow_work_that_shows_life_is_not_taken_for_dead(live, monkeypatch):
+    monkeypatch.setattr(inbox, "BEAT_SECONDS", 0.01)
+
+    async def story(world):
+        await never_answered(world)
+        world.clock.forward(seconds=61)
+        minute_ago = world.clock.now() - timedelta(seconds=60)
+        async with asyncio.timeout(10):
+            while await world.shop.store.read(lambda tx: silent(tx, minute_ago)):  # noqa: ASYNC110  a beat ends it
+                await asyncio.sleep(0)
+        await world.shop.jobs.run_due()
+        return world.phone.received
+
+    def silent(tx, minute_ago):
+        return tx.messages.silent_since(minute_ago)
+
+    assert live(story, reply_deadline_seconds=0.05) == []
 
 
 def forged(world, xml):

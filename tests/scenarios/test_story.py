@@ -8,21 +8,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from tornado.httpclient import AsyncHTTPClient
-from tornado.httpserver import HTTPServer
-from tornado.testing import bind_unused_port
 
 from bot.models import OrderState
-from bot.shop import open_shop
-from bot.simulator import Simulator, SimulatorKeys, SimulatorSettings
 from handlers.chat.routes import MENU_KEYS
-from handlers.chat.told import teller
-from handlers.cli.demo import settings_for, stock
-from handlers.web.app import make_app
-
-
-@pytest.fixture(scope="module")
-def keys():
-    return SimulatorKeys.generate()
+from tests.scenarios.world import play
 
 
 class InWeChat:
@@ -58,32 +47,8 @@ class InWeChat:
         return await self.open(start)
 
 
-def play(story, tmp_path, keys, mode="safe"):
-    async def run():
-        simulator = Simulator(SimulatorSettings(mode=mode), keys=keys)
-        await simulator.start()
-        config = settings_for(simulator, tmp_path, "127.0.0.1", {})
-        shop = open_shop(config, tell=teller(config.server.public_url))
-        stock(shop)
-        await shop.suggestions.refresh(shop.store, shop.clock.now())
-        app = make_app(shop)
-        sock, port = bind_unused_port()
-        server = HTTPServer(app)
-        server.add_sockets([sock])
-        simulator.attach(f"http://127.0.0.1:{port}")
-        try:
-            return await story(shop, simulator)
-        finally:
-            server.stop()
-            await server.close_all_connections()
-            await simulator.stop()
-            shop.close()
-
-    return asyncio.run(run())
-
-
 @pytest.mark.parametrize("mode", ["safe", "plain"])
-def test_from_the_first_message_to_the_opened_course(tmp_path, keys, mode):
+def test_from_the_first_message_to_the_opened_course(tmp_path, mode):
     async def story(shop, simulator):
         phone = simulator.phone("小林")
         welcome = await phone.follow()
@@ -109,7 +74,7 @@ def test_from_the_first_message_to_the_opened_course(tmp_path, keys, mode):
         browser.http.close()
         return welcome, listed, page, placed, told, lessons, order, mine, course_id
 
-    welcome, listed, page, placed, told, lessons, order, mine, course_id = play(story, tmp_path, keys, mode)
+    welcome, listed, page, placed, told, lessons, order, mine, course_id = play(story, tmp_path, mode=mode)
 
     assert "隐私" in welcome.text
     assert "因为你提到「" in listed.text
@@ -122,7 +87,7 @@ def test_from_the_first_message_to_the_opened_course(tmp_path, keys, mode):
     assert f"/learn/{course_id}" in mine.text
 
 
-def test_another_follower_cannot_open_what_the_first_one_bought(tmp_path, keys):
+def test_another_follower_cannot_open_what_the_first_one_bought(tmp_path):
     async def story(_shop, simulator):
         thief = simulator.phone("小周")
         await thief.follow()
@@ -131,13 +96,13 @@ def test_another_follower_cannot_open_what_the_first_one_bought(tmp_path, keys):
         browser.http.close()
         return answer.body.decode()
 
-    body = play(story, tmp_path, keys)
+    body = play(story, tmp_path)
 
     assert "微信支付" in body
     assert "学完了" not in body
 
 
-def test_state_and_code_leave_the_address(tmp_path, keys):
+def test_state_and_code_leave_the_address(tmp_path):
     async def story(_shop, simulator):
         phone = simulator.phone("小林")
         await phone.follow()
@@ -146,7 +111,7 @@ def test_state_and_code_leave_the_address(tmp_path, keys):
         browser.http.close()
         return answer.effective_url
 
-    query = parse_qs(urlsplit(play(story, tmp_path, keys)).query)
+    query = parse_qs(urlsplit(play(story, tmp_path)).query)
 
     assert query == {"from": ["list"]}
 

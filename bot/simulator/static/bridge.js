@@ -44,7 +44,7 @@
 
   var BUTTON = {
     display: "block", width: "100%", maxWidth: "280px", margin: "12px auto 0", padding: "12px", border: "0",
-    borderRadius: "8px", fontSize: "17px", fontFamily: "inherit", cursor: "pointer"
+    borderRadius: "8px", fontSize: "17px", fontFamily: "inherit", lineHeight: "1.4", minHeight: "0", cursor: "pointer"
   };
   var GREEN = Object.assign({}, BUTTON, { background: "#07c160", color: "#fff", fontWeight: "600" });
   var GREY = Object.assign({}, BUTTON, { background: "#f2f2f2", color: "#06ae56", fontWeight: "600" });

@@ -2,19 +2,13 @@
 
 import asyncio
 import json
-import shutil
-from contextlib import contextmanager
 
 import pytest
 
 from tests.bot.simulator import paying
+from tests.browser import chromium, need_chromium
 
-BROWSER, DRIVER = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not (BROWSER and DRIVER), reason="no Chromium with its driver is installed"),
-]
+pytestmark = pytest.mark.browser
 
 MENU = {"button": [{"name": "学习", "sub_button": [{"type": "click", "name": "继续学习", "key": "go"}]}]}
 POLICY = "default-src 'none'; script-src 'nonce-a1'; frame-ancestors 'none'"
@@ -24,52 +18,9 @@ PAGE = """<!doctype html><html><head><title>课程页</title></head><body><butto
 </script></body></html>"""
 
 
-@contextmanager
-def browser():
-    selenium = pytest.importorskip("selenium.webdriver")
-    options = selenium.ChromeOptions()
-    options.binary_location = BROWSER
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=480,900"):
-        options.add_argument(argument)
-    driver = selenium.Chrome(options=options, service=selenium.ChromeService(DRIVER))
-    try:
-        yield Hand(driver)
-    finally:
-        driver.quit()
-
-
-class Hand:
-    """Finds by CSS and waits until what it looks for can be touched."""
-
-    def __init__(self, driver):
-        self.driver = driver
-
-    def find(self, css, text=None):
-        from selenium.webdriver.support.ui import WebDriverWait  # noqa: PLC0415 (selenium may be absent)
-
-        def ready(driver):
-            found = [each for each in driver.find_elements("css selector", css) if each.is_displayed()]
-            return next((each for each in found if text is None or each.text == text), None)
-
-        return WebDriverWait(self.driver, 15, ignored_exceptions=[_stale()]).until(ready, f"{css} {text or ''}")
-
-    def tap(self, css, text=None):
-        self.find(css, text).click()
-
-    def write(self, text):
-        self.find("#text").send_keys(text)
-        self.tap("#send")
-
-
-def _stale():
-    from selenium.common.exceptions import StaleElementReferenceException  # noqa: PLC0415 (may be absent)
-
-    return StaleElementReferenceException
-
-
 def use_the_phone(url, webview):
     seen = []
-    with browser() as hand:
+    with chromium() as hand:
         hand.driver.get(url)
         hand.tap("#follow")
         hand.find(".bubble.account.text")
@@ -105,6 +56,8 @@ def use_the_phone(url, webview):
 
 
 def test_a_person_follows_chats_and_pays(play):
+    need_chromium()
+
     async def story(world):
         sim, shop = world.sim, world.shop
         menu_link = "weixin://bizmsgmenu?msgmenucontent=%E7%83%AD%E9%97%A8%E8%AF%BE%E7%A8%8B&msgmenuid=m1"

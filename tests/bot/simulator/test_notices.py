@@ -203,6 +203,7 @@ def test_a_test_may_write_and_spoil_its_own_notice(play):
     async def story(world):
         await pay(world)
         headers, body = world.sim.pay.notice("ZK20261124A1", amount={"total": 1}, attach="变", timestamp=7)
+        _, other = world.sim.pay.notice("ZK20261124A1", out_trade_no="ZK20261124B2", amount="9900")
 
         statuses = await world.sim.pay.send_notice(
             "ZK20261124A1", tamper=lambda headers, body: (headers, body + b" ")
@@ -211,6 +212,7 @@ def test_a_test_may_write_and_spoil_its_own_notice(play):
         told = opened(world, body)
         assert (told["amount"]["total"], told["amount"]["currency"], told["attach"]) == (1, "CNY", "变")
         assert headers["Wechatpay-Timestamp"] == "7"
+        assert (opened(world, other)["out_trade_no"], opened(world, other)["amount"]) == ("ZK20261124B2", "9900")
         assert statuses == [204]
         with pytest.raises(InvalidSignature):
             paying.verified(world, world.shop.notices[-1][1:])

@@ -454,6 +454,20 @@ def test_an_answer_is_lost_before_or_after_the_effect(play, fault, made, hang):
     play(story)
 
 
+def test_an_answer_may_be_slow_although_the_order_is_taken(play):
+    async def story(world):
+        world.sim.faults.pay_delay = 0.2
+
+        ordering = asyncio.create_task(paying.jsapi(world))
+        while not world.sim.pay.trades:  # noqa: ASYNC110  the order is on its way
+            await asyncio.sleep(0)
+
+        assert not ordering.done()
+        assert (await ordering).code == 200
+
+    play(story)
+
+
 def test_errors_pass(play):
     async def story(world):
         world.sim.faults.pay_errors = 1

@@ -401,6 +401,22 @@ def test_an_answer_is_lost_before_or_after_the_effect(play, fault, arrived):
     play(story)
 
 
+def test_an_answer_may_be_slow_although_the_message_has_arrived(play):
+    async def story(world):
+        phone = world.sim.phone(following=True)
+        await phone.say("你好")
+        token = (await token_of(world))["access_token"]
+        world.sim.faults.api_delay = 0.2
+
+        sending = asyncio.create_task(send(world, phone.openid, token=token))
+        await phone.next_message()
+
+        assert not sending.done()
+        assert await sending == 0
+
+    play(story)
+
+
 def test_reset_forgets_what_happened_and_keeps_who_is_who(play):
     async def story(world):
         sim = world.sim

@@ -128,7 +128,7 @@ def test_forgetting_a_follower_leaves_no_row_with_the_openid(store):
         tx.followers.seen("o1", NOON)
         event = tx.events.add("o1", "mention", NOON, detail="瑜伽")
         tx.interests.put("o1", "{}", event, NOON)
-        tx.talks.put("o1", "{}", NOON)
+        tx.followers.keep_context("o1", "{}", NOON)
         tx.quota.open("o1", "message", NOON)
         tx.dislikes.add("o1", "c1", NOON)
 

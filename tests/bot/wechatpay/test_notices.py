@@ -233,8 +233,10 @@ def test_another_signature_type_is_refused():
         a_notice_body(a_transaction(success_time="2026-11-24T12:00:00")),
         a_notice_body(a_transaction(success_time="0001-01-01T00:00:00+08:00")),
         a_notice_body({"status": "SUCCESS", "out_refund_no": "R1"}, "refund"),
+        a_notice_body(a_transaction(transaction_id="\ud800")),
+        a_notice_body(a_refund(mchid="1999999999"), "refund"),
     ],
-    ids=range(33),
+    ids=range(35),
 )
 def test_a_signed_but_unreadable_notice_is_refused(body):
     assert refused(signed_headers(body), body).startswith("unreadable")

@@ -1,0 +1,163 @@
+"""What WeChat itself says: the time, the account's token, and WeChat Pay's signed echo."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+
+from tornado.httpclient import HTTPResponse
+
+from bot.account.client import AccountClient
+from bot.account.settings import AccountSettings
+from bot.checks import local
+from bot.checks.finding import Finding, Limit, Unreachable, fetch
+from bot.config import Config
+from bot.errors import AccountError, AccountUnknown, PayError, PayRejected, PayUnverified
+from bot.ports import Clock
+from bot.wechatpay.client import Echo
+
+SKEW_SECONDS = 60
+WINDOW_SECONDS = 300
+SET_CLOCK = "校准系统时间并打开自动对时（如 timedatectl set-ntp true）；差 5 分钟以上，支付请求和消息会全部被拒收"
+UNAUTHORIZED = 401
+# Calls that are refused without a token or a signature; the refusal tells the time all the same.
+ANY_CALL, ANY_PAY_CALL = "/cgi-bin/getcallbackip", "/v3/certificates"
+
+# Error numbers of /cgi-bin/stable_token; {ip} is ours as WeChat sees it.
+TOKEN_ADVICE: Mapping[int, str] = {
+    40001: "[wechat] app_secret 不对：到「设置与开发 → 基本配置」核对或重置 AppSecret",
+    40013: "[wechat] app_id 不对：到「设置与开发 → 基本配置」核对 AppID",
+    40125: "[wechat] app_secret 不对：到「设置与开发 → 基本配置」核对或重置 AppSecret",
+    40164: "把这台服务器的出口 IP {ip} 加进「设置与开发 → 基本配置 → IP 白名单」",
+    40243: "AppSecret 被冻结了：到「设置与开发 → 基本配置」解冻",
+    41002: "[wechat] app_id 没有填写",
+    41004: "[wechat] app_secret 没有填写",
+    45009: "今天取令牌的次数用完了：看看是否有别的程序在反复取，明天再试",
+    45011: "取令牌太频繁了：过一分钟再试",
+    50004: "公众号被禁用了：登录公众平台查看原因",
+    50007: "公众号被冻结了：登录公众平台查看原因",
+    89503: "这个 IP 的调用要管理员确认：请公众号管理员在微信里同意 {ip}",
+    89506: "管理员 24 小时内拒绝过这个 IP 两次：请管理员同意后，24 小时后再试 {ip}",
+    89507: "管理员刚拒绝过这个 IP：请管理员同意后，1 小时后再试 {ip}",
+}
+
+
+async def clock(config: Config, time: Clock, limit: Limit) -> list[Finding]:
+    """Compare our clock with WeChat's."""
+    reasons = []
+    for base, path in ((config.wechat.api_base, ANY_CALL), (config.pay.api_base, ANY_PAY_CALL)):
+        try:
+            response = await fetch(base + path, limit.request)
+        except Unreachable as error:
+            reasons.append(f"{urlsplit(base).netloc} {error}")
+            continue
+        skew = _skew(response, time.now())
+        if skew is not None:
+            return [_clock(skew)]
+        reasons.append(f"{urlsplit(base).netloc} 的应答里没有时间")
+    return [Finding("clock", False, "问不到微信的时间：" + "；".join(reasons), _network(config))]
+
+
+def _clock(skew: float) -> Finding:
+    told = f"本机比微信{'慢' if skew > 0 else '快'} {abs(skew):.0f} 秒"
+    if abs(skew) > SKEW_SECONDS:
+        return Finding("clock", False, told, SET_CLOCK)
+    return Finding("clock", True, "与微信的时间一致" if abs(skew) < 2 else told)  # noqa: PLR2004  Date has whole seconds
+
+
+def _skew(response: HTTPResponse, now: datetime) -> float | None:
+    try:
+        return (parsedate_to_datetime(response.headers.get("Date", "")) - now).total_seconds()
+    except (ValueError, TypeError):
+        return None
+
+
+class OwnTokens:
+    """Tokens kept by this check alone: the shop's database need not work, and its token is not touched."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[str, datetime]] = {}
+
+    async def get(self, kind: str) -> tuple[str, datetime] | None:
+        """Return the value and its end."""
+        return self._kept.get(kind)
+
+    async def put(self, kind: str, value: str, expires_at: datetime) -> None:
+        """Keep a value."""
+        self._kept[kind] = (value, expires_at)
+
+    async def expire(self, kind: str, value: str) -> None:
+        """Forget exactly this value."""
+        if self._kept.get(kind, ("",))[0] == value:
+            del self._kept[kind]
+
+
+async def token(config: Config, time: Clock, limit: Limit) -> list[Finding]:
+    """Try app id, secret and IP allow-list. Takes the stable token, which disturbs nobody who has it already."""
+    wechat = config.wechat
+    if not (wechat.app_id and wechat.app_secret):
+        return [Finding("token", None, "[wechat] app_id 和 app_secret 还没有填全")]
+    settings = AccountSettings(wechat.app_id, wechat.app_secret, wechat.api_base, wechat.oauth_base)
+    client = AccountClient(
+        settings, OwnTokens(), time, connect_timeout=limit.request, request_timeout=limit.request
+    )
+    try:
+        addresses = await client.get_callback_ips()
+    except AccountUnknown as error:
+        return [Finding("token", False, f"没有得到明确的回答（{error.errmsg}）", _network(config))]
+    except AccountError as error:
+        return [Finding("token", False, f"微信拒绝了：{error.errcode} {error.errmsg}", token_advice(error))]
+    return [Finding("token", True, f"取得并能用；微信会从 {len(addresses)} 个地址推送消息")]
+
+
+def token_advice(error: AccountError) -> str:
+    """Return what to do about an error number, with our address where WeChat names it."""
+    found = re.search(r"\d{1,3}(?:\.\d{1,3}){3}", error.errmsg)
+    known = TOKEN_ADVICE.get(error.errcode, "到微信开放文档查这个错误码，按说明处理")
+    return known.format(ip=found[0] if found else "").strip()
+
+
+async def pay(config: Config, time: Clock) -> list[Finding]:
+    """Knock at WeChat Pay with the merchant's keys, and see that it is WeChat Pay that answers. Moves no money."""
+    keys, gateway = local.merchant(config, time)
+    if gateway is None:
+        return [keys, *(Finding(name, None, "等商户密钥好了再看") for name in ("pay_request", "pay_reply"))]
+    echo = await gateway.client.echo()
+    if echo.failure is None:
+        reply = Finding("pay_reply", True, "应答确实由微信支付签名")
+        return [keys, Finding("pay_request", True, "微信支付接受我们的签名"), reply]
+    if isinstance(echo.failure, PayUnverified):
+        return [keys, Finding("pay_request", True, "微信支付接受我们的签名"), _unverified(echo.failure)]
+    return [keys, _refused(config, echo, echo.failure), Finding("pay_reply", None, "等请求被接受了再看")]
+
+
+def _refused(config: Config, echo: Echo, error: PayError) -> Finding:
+    if not isinstance(error, PayRejected):
+        return Finding("pay_request", False, str(error), _network(config))
+    told = f"微信支付拒绝了：{error.status} {error.code} {error.detail}"
+    if echo.skew_seconds is not None and abs(echo.skew_seconds) > WINDOW_SECONDS:
+        return Finding("pay_request", False, told, SET_CLOCK)
+    if error.status == UNAUTHORIZED:
+        advice = (
+            "[pay] mch_id、cert_serial_no 和 private_key_file 要属于同一个商户的同一张 API 证书："
+            "到商户平台 → API 安全 → 商户 API 证书 核对序列号，再确认私钥是申请这张证书时的那一个"
+        )
+    else:
+        advice = "[pay] public_key_id 不对：到商户平台 → API 安全 → 微信支付公钥 核对公钥 ID"
+    return Finding("pay_request", False, told, advice)
+
+
+def _unverified(error: PayUnverified) -> Finding:
+    advice = (
+        "public_key_file 和 public_key_id 要来自商户平台同一个「微信支付公钥」：重新下载 pub_key.pem；"
+        "还在从平台证书切换的商户，把平台证书写进 extra_certificate_files"
+    )
+    return Finding("pay_reply", False, f"应答不能验证（{error.reason}）", advice)
+
+
+def _network(config: Config) -> str:
+    hosts = "、".join(dict.fromkeys(urlsplit(b).netloc for b in (config.wechat.api_base, config.pay.api_base)))
+    return f"检查这台机器能否访问 {hosts}（域名解析、防火墙、代理），稍后再试"
