@@ -28,5 +28,5 @@ bench: $(READY)  ## messages per second per core beside WeRoBot's echo and a bar
 
 lock: $(READY)  ## write requirements.lock anew from pyproject.toml
 	$(BIN)/python -m pip install --quiet pip-tools
-	$(BIN)/pip-compile --quiet --extra dev --generate-hashes --strip-extras --no-header \
+	$(BIN)/pip-compile --quiet --extra dev --extra picture --generate-hashes --strip-extras --no-header \
 		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --output-file requirements.lock pyproject.toml

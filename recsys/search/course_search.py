@@ -1,0 +1,438 @@
+"""Searching the catalogue: an immutable snapshot with BM25 weights, and the courses that fit a wish.
+
+What a sentence asks for is ``understand.py``; which words stand for it is ``wording.py``; interests and popularity
+are ``recsys/recommender.py``.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from array import array
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import NamedTuple
+
+import numpy as np
+
+from recsys.base import Item
+from recsys.index import Flags, Floats, Ints
+from recsys.search.fold import fold
+from recsys.search.spelling import Spelling
+from recsys.search.synonyms import Synonyms
+from recsys.search.understand import Wish, understand
+from recsys.search.wording import Asked, Wording, pairs
+from recsys.text import Tokenizer
+
+# How many times a word counts by where it stands; a piece of a longer word counts half.
+FIELD_WEIGHTS: Mapping[str, float] = {"title": 4.0, "tags": 4.0, "category": 1.5, "subtitle": 2.0, "text": 1.0}
+PIECE_WEIGHT = 0.5
+K1, B = 1.5, 0.3  # BM25; b is low because descriptions are of one length, and short ones are no better
+REFINING = 0.5  # what "零基础" said by a course adds, beside its subject
+PROVEN = 0.45  # of a term's greatest worth: more than one mention in the description
+KEPT_BY_LIMITS = 0.5  # of the best course without limits: below it, nothing within the limits is an answer
+REPEATED = 0.5  # what a subject shown already is still worth when several were asked for
+_POOL = 50
+_SHORTEST_PHRASE = 4
+_MANY_NAMES = 200  # more new names than this, and looking for them costs as much as cutting again
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What limits look at. ``level`` is one of the catalogue's own names ("入门", "进阶", "高级")."""
+
+    price_fen: int
+    level: str
+    minutes: float
+
+
+class Match(NamedTuple):
+    """A word that speaks for a course, and its share of the score. ``typed`` is what the follower wrote for it."""
+
+    term: str
+    share: float
+    typed: str
+
+    @property
+    def corrected(self) -> bool:
+        """Tell whether the follower wrote something else: 数剧分析 for 数据分析, 幻灯片 for PPT."""
+        return self.term not in self.typed
+
+
+class Hit(NamedTuple):
+    """A course found: ``sum(match.share for match in matches) == score`` to 1e-9, the greatest share first.
+
+    Score and matches are empty when only limits were asked for.
+    """
+
+    item_id: str
+    score: float
+    matches: tuple[Match, ...]
+
+
+class Found(NamedTuple):
+    """The courses, best first. ``relaxed`` names the limits dropped because nothing kept to them.
+
+    They are "price", "level" and "length"; say so to the follower before showing the courses.
+    """
+
+    hits: tuple[Hit, ...]
+    relaxed: tuple[str, ...] = ()
+
+
+class CourseSearch:
+    """Items by position, in the order of their ids, as in ``CourseIndex``. Never changes, so threads may share it.
+
+    Make one with ``build``.
+    """
+
+    def __init__(
+        self, cuts: dict[str, _Cut], facts: Mapping[str, Facts], wording: Wording, weights: _Weights
+    ) -> None:
+        self.ids = tuple(cuts)
+        self.cuts, self.wording, self.names = cuts, wording, len(wording.tokenizer.named)  # for the next build
+        self._position = {item_id: at for at, item_id in enumerate(self.ids)}
+        self._weights = weights
+        self._labels = _Labels([cut.label for cut in cuts.values()])
+        nothing = Facts(-1, "", -1.0)
+        known = [facts.get(item_id, nothing) for item_id in self.ids]
+        self._prices = np.array([each.price_fen for each in known], np.int64)
+        self._minutes = np.array([each.minutes for each in known], np.float64)
+        self._levels = np.array([each.level for each in known], np.str_)
+
+    @classmethod
+    def build(
+        cls,
+        items: Iterable[Item],
+        tokenizer: Tokenizer,
+        *,
+        facts: Mapping[str, Facts] | None = None,
+        synonyms: Synonyms | None = None,
+        previous: CourseSearch | None = None,
+    ) -> CourseSearch:
+        """Return the search of ``items``; ValueError for an empty or repeated ``item_id``.
+
+        ``previous``, built with the same tokenizer, spares cutting the items that have not changed since; the
+        result is the same without it. An item without ``facts`` keeps to no limit. Run it beside the event loop.
+        """
+        tokenizer.warm()
+        named = tokenizer.named
+        known: Mapping[str, _Cut] = {}
+        fresh: Sequence[str] = ()
+        if previous is not None and previous.wording.tokenizer is tokenizer:
+            known, fresh = previous.cuts, named[previous.names :]
+        cuts: dict[str, _Cut] = {}
+        for item in sorted(items, key=lambda each: each.item_id):
+            if not item.item_id or item.item_id in cuts:
+                raise ValueError(f"an item needs an id of its own, not {item.item_id!r}")
+            cuts[item.item_id] = _cut(item, tokenizer, known.get(item.item_id), fresh)
+        weights = _weigh(list(cuts.values()))
+        synonyms = synonyms or Synonyms()
+        said = (name for cut in cuts.values() for name in cut.names)
+        whole = (word for word in synonyms.words if "".join(tokenizer.words(word)) == word)  # not 穿什么 or 带团队
+        spelling = Spelling((*said, *whole))
+        return cls(cuts, facts or {}, Wording(tokenizer, weights.term_ids, synonyms, spelling), weights)
+
+    def search(
+        self, wish: Wish | str, *, allow: Flags | None = None, exclude: Collection[str] = (), k: int = 5
+    ) -> Found:
+        """Return the ``k`` courses that fit a wish or a sentence best, none without evidence.
+
+        ``allow`` says by position what may be found, ``exclude`` by id what may not; neither is ever relaxed, nor
+        is what the wish is ``without``. Equal scores come in the order of the ids.
+        """
+        wish = understand(wish) if isinstance(wish, str) else wish
+        free = self._free(wish, allow, exclude)
+        asked = self.wording.read(wish.subject)
+        if not asked:
+            return self._by_title(wish, free, k) or self._by_limits(wish, free, k)
+        scores, evidence = self._score(asked, wish.refining)
+        best = self._best(scores, free, evidence, wish, k)
+        if not wish.limits or not best:
+            return Found(tuple(best))
+        for dropped in _relaxations(wish.limits):
+            kept = self._best(scores, free & self._within(wish, dropped), evidence, wish, k)
+            if kept and kept[0].score >= KEPT_BY_LIMITS * best[0].score:
+                return Found(tuple(kept), dropped)
+        return Found(tuple(best), wish.limits)
+
+    def _free(self, wish: Wish, allow: Flags | None, exclude: Collection[str]) -> Flags:
+        free = np.ones(len(self.ids), np.bool_) if allow is None else allow.copy()
+        free[[self._position[item_id] for item_id in exclude if item_id in self._position]] = False
+        for thing in wish.without:
+            others = (word for word in self.wording.synonyms.of(thing) if word in self._weights.term_ids)
+            for word in (thing, *others):
+                free[self._labels.saying(word)] = False
+        return free
+
+    def _by_title(self, wish: Wish, free: Flags, k: int) -> Found | None:
+        """Find titles and tags that contain the subject as a whole, for those made of small words: 从走到跑."""
+        phrase = wish.subject
+        if len(phrase) < _SHORTEST_PHRASE:
+            return None
+        positions = [at for at in self._labels.saying(phrase).tolist() if free[at]][:k]
+        hits = tuple(Hit(self.ids[at], 1.0, (Match(phrase, 1.0, phrase),)) for at in positions)
+        return Found(hits) if hits else None
+
+    def _by_limits(self, wish: Wish, free: Flags, k: int) -> Found:
+        """Answer a wish without a subject: whatever keeps to its limits; nothing if it only refuses."""
+        if wish.subject and self.wording.tokenizer.words(wish.subject):
+            return Found(())
+        if wish.refining:
+            words = Wish(subject=" ".join(wish.refining))
+            return self.search(words, allow=free & self._within(wish, ()), k=k)
+        if not wish.limits:
+            return Found(())
+        positions = np.flatnonzero(free & self._within(wish, ()))[:k]
+        return Found(tuple(Hit(self.ids[at], 0.0, ()) for at in positions.tolist()))
+
+    def _within(self, wish: Wish, dropped: Collection[str]) -> Flags:
+        kept = np.ones(len(self.ids), np.bool_)
+        if "price" not in dropped and "price" in wish.limits:
+            kept &= (self._prices >= max(wish.min_fen or 0, 0)) & (self._prices <= _top(wish.max_fen))
+        if "length" not in dropped and "length" in wish.limits:
+            kept &= (self._minutes >= max(wish.min_minutes or 0.0, 0.0)) & (self._minutes <= _top(wish.max_minutes))
+        if "level" not in dropped and wish.levels:
+            kept &= np.isin(self._levels, list(wish.levels))
+        return kept
+
+    # Scoring -------------------------------------------------------------------------------------------------
+
+    def _score(self, asked: Sequence[Asked], refining: Sequence[str]) -> tuple[Floats, _Evidence]:
+        """Return the score of every item, and what it is made of. Level words count where the subject was said."""
+        evidence = self._weights.gather(asked)
+        scores = evidence.scores(len(self.ids))
+        sharper = [Asked(word, REFINING, word, word) for word in refining if word in self._weights.term_ids]
+        if sharper:
+            more = self._weights.gather(sharper)
+            more.values[scores[more.positions] <= 0] = 0.0
+            scores += more.scores(len(self.ids))
+            evidence = evidence.joined(more)
+        return scores, evidence
+
+    def _best(self, scores: Floats, free: Flags, evidence: _Evidence, wish: Wish, k: int) -> list[Hit]:
+        candidates = np.flatnonzero(free & (scores > 0))
+        size = max(k, _POOL)
+        if len(candidates) > size:
+            floor = np.partition(scores[candidates], -size)[-size]
+            candidates = candidates[scores[candidates] >= floor]
+        order = candidates[np.argsort(-scores[candidates], kind="stable")][: 4 * size].tolist()
+        wanted = size if wish.several else k
+        hits: list[Hit] = []
+        for start in range(0, len(order), wanted):
+            chunk = order[start : start + wanted]
+            parts = evidence.at(chunk, len(self.ids))
+            found = (_hit(self.ids[at], parts[at]) for at in chunk)
+            hits += [hit for hit in found if hit is not None]
+            if len(hits) >= wanted:
+                break
+        return _spread(hits, k) if wish.several else hits[:k]
+
+
+def _top(limit: float | None) -> float:
+    return math.inf if limit is None else limit
+
+
+def _relaxations(limits: tuple[str, ...]) -> Iterable[tuple[str, ...]]:
+    """Yield what to drop: nothing, then one limit, the least binding first. Dropping all is left to the caller."""
+    yield ()
+    if len(limits) > 1:
+        yield from ((kind,) for kind in ("length", "level", "price") if kind in limits)
+
+
+def _spread(hits: list[Hit], k: int) -> list[Hit]:
+    """Choose ``k`` so that each thing asked for gets its turn: what was shown counts half the next time."""
+    left, chosen = list(hits), list[Hit]()
+    shown: defaultdict[str, int] = defaultdict(int)
+    while left and len(chosen) < k:
+        worths = [sum(each.share * REPEATED ** shown[each.typed] for each in hit.matches) for hit in left]
+        chosen.append(left.pop(worths.index(max(worths))))
+        for typed in {each.typed for each in chosen[-1].matches}:
+            shown[typed] += 1
+    return chosen
+
+
+# Building ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """One item's terms with their weighted counts, and what they were made from."""
+
+    digest: bytes
+    terms: tuple[str, ...]
+    counts: array[float]
+    length: float
+    names: tuple[str, ...]
+    label: str
+
+
+def _cut(item: Item, tokenizer: Tokenizer, before: _Cut | None, fresh: Sequence[str]) -> _Cut:
+    written = [
+        ("title", item.title),
+        *(("tags", tag) for tag in item.tags),
+        ("category", item.category),
+        ("subtitle", item.subtitle),
+        ("text", item.text),
+    ]
+    whole = "\x1f".join(f"{name}\x1e{text}" for name, text in written)
+    digest = blake2b(whole.encode(), digest_size=16).digest()
+    if before is not None and before.digest == digest and not _mentions(whole, fresh):
+        return before
+    fields = [(name, fold(text)) for name, text in written]
+    counts: defaultdict[str, float] = defaultdict(float)
+    names: dict[str, None] = {}
+    length = 0.0
+    for name, text in fields:
+        weight = FIELD_WEIGHTS[name]
+        words = tokenizer.words(text)
+        length += weight * len(words)
+        for word in words:
+            counts[word] += weight
+            pieces = tokenizer.pieces(word)
+            for piece in pieces:
+                counts[piece] += weight * PIECE_WEIGHT
+            for pair in pairs(word):
+                counts[pair] += weight
+            if name in ("title", "tags"):
+                names.update(dict.fromkeys((word, *pieces)))
+    label = "\x1f".join(text for name, text in fields if name in ("title", "tags"))
+    terms = tuple(map(sys.intern, counts))
+    return _Cut(digest, terms, array("d", counts.values()), length, tuple(names), label)
+
+
+def _mentions(text: str, names: Sequence[str]) -> bool:
+    if not names or len(names) > _MANY_NAMES:
+        return bool(names)
+    folded = fold(text)
+    return any(name in folded for name in names)
+
+
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """The posting lists of one question, end to end: positions, values, and which term asked for each."""
+
+    asked: list[Asked]
+    ideals: list[float]
+    positions: Ints
+    values: Floats
+    lengths: list[int]
+
+    def scores(self, size: int) -> Floats:
+        totals = np.bincount(self.positions, self.values, minlength=size)
+        return np.asarray(totals, np.float64)
+
+    def joined(self, other: _Evidence) -> _Evidence:
+        return _Evidence(
+            self.asked + other.asked,
+            self.ideals + other.ideals,
+            np.concatenate((self.positions, other.positions)),
+            np.concatenate((self.values, other.values)),
+            self.lengths + other.lengths,
+        )
+
+    def at(self, positions: Sequence[int], size: int) -> dict[int, list[_Part]]:
+        """Return what each of the items at ``positions`` says of what was asked."""
+        looked_for = np.zeros(size, np.bool_)
+        looked_for[positions] = True
+        places = np.flatnonzero(looked_for[self.positions])
+        owners = np.searchsorted(np.cumsum(self.lengths), places, side="right").tolist()
+        parts: dict[int, list[_Part]] = {position: [] for position in positions}
+        said_by, values = self.positions[places].tolist(), self.values[places].tolist()
+        for position, owner, value in zip(said_by, owners, values, strict=True):
+            parts[position].append((self.asked[owner], value, value >= PROVEN * self.ideals[owner]))
+        return parts
+
+
+_Part = tuple[Asked, float, bool]  # a term, its share, and whether it is said where it counts
+
+
+def _hit(item_id: str, parts: Iterable[_Part]) -> Hit | None:
+    """Return an item with what speaks for it; None if that is too little to show it to anybody."""
+    shares: defaultdict[tuple[str, str], float] = defaultdict(float)
+    words: dict[str, int] = {}
+    loose_pairs: defaultdict[str, int] = defaultdict(int)
+    for asked, share, strong in parts:
+        shares[asked.says, asked.typed] += share
+        if asked.is_pair:
+            loose_pairs[asked.typed] += strong
+        else:
+            words[asked.typed] = max(words.get(asked.typed, 0), 1 + strong)
+    if sum((loose_pairs | words).values()) < 2:  # noqa: PLR2004 - said where it counts, or twice in passing
+        return None
+    ranked = sorted(shares.items(), key=lambda pair: (-pair[1], pair[0]))
+    matches = tuple(Match(term, share, typed) for (term, typed), share in ranked if share > 0)
+    return Hit(item_id, sum(match.share for match in matches), matches)
+
+
+@dataclass(frozen=True, slots=True)
+class _Weights:
+    """The BM25 weight of every term in every item that says it, as posting lists."""
+
+    term_ids: dict[str, int]
+    ideals: list[float]
+    starts: list[int]
+    positions: Ints
+    values: Floats
+
+    def gather(self, asked: Sequence[Asked]) -> _Evidence:
+        ids = [self.term_ids[each.term] for each in asked]
+        spans = [(self.starts[term_id], self.starts[term_id + 1]) for term_id in ids]
+        lengths = [end - start for start, end in spans]
+        weights = np.repeat([each.weight for each in asked], lengths)
+        return _Evidence(
+            asked=list(asked),
+            ideals=[self.ideals[term_id] * each.weight for term_id, each in zip(ids, asked, strict=True)],
+            positions=np.concatenate([self.positions[start:end] for start, end in spans]),
+            values=np.concatenate([self.values[start:end] for start, end in spans]) * weights,
+            lengths=lengths,
+        )
+
+
+def _weigh(cuts: Sequence[_Cut]) -> _Weights:
+    term_ids: dict[str, int] = {}
+    columns = np.array([term_ids.setdefault(term, len(term_ids)) for cut in cuts for term in cut.terms], np.intp)
+    sizes = [len(cut.terms) for cut in cuts]
+    rows = np.repeat(np.arange(len(cuts)), sizes)
+    counts = np.concatenate([np.frombuffer(cut.counts, np.float64) for cut in cuts]) if cuts else np.empty(0)
+    lengths = np.array([cut.length for cut in cuts])
+    norms = K1 * (1 - B + B * lengths / max(lengths.mean(), 1.0)) if cuts else lengths
+    said_by = np.bincount(columns, minlength=len(term_ids))
+    idf = np.log1p((len(cuts) - said_by + 0.5) / (said_by + 0.5))
+    values = idf[columns] * counts * (K1 + 1) / (counts + norms[rows])
+    order = np.argsort(columns, kind="stable")
+    return _Weights(
+        term_ids=term_ids,
+        ideals=(idf * (K1 + 1)).tolist(),
+        starts=[0, *np.cumsum(said_by).tolist()],
+        positions=rows[order],
+        values=values[order],
+    )
+
+
+class _Labels:
+    """Titles and tags as one string, to find the items whose names contain a phrase."""
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self._joined = "\n" + "\n".join(labels) + "\n"
+        self._starts = np.cumsum([1, *(len(label) + 1 for label in labels)])
+
+    def saying(self, phrase: str) -> Ints:
+        """Return the positions of the labels that contain a folded phrase; Latin ones as whole words only."""
+        places, at = [], self._joined.find(phrase)
+        while at >= 0:
+            if not _inside_word(self._joined, at, at + len(phrase)):
+                places.append(at)
+                at = self._joined.find("\n", at)  # one mention is enough
+            at = self._joined.find(phrase, at + 1)
+        found: Ints = np.unique(np.searchsorted(self._starts, places, side="right") - 1)
+        return found
+
+
+def _inside_word(text: str, start: int, end: int) -> bool:
+    before, first, last, after = text[start - 1], text[start], text[end - 1], text[end]
+    left = before.isascii() and before.isalnum() and first.isascii() and first.isalnum()
+    right = last.isascii() and last.isalnum() and after.isascii() and (after.isalnum() or after in "+#")
+    return left or right

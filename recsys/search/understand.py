@@ -1,0 +1,271 @@
+"""What a follower's sentence asks for: the subject, what it must not be, and limits on price, level and length.
+
+One table of rules, read from the top; each takes its phrase out of the sentence. What the words left over find is
+``course_search.py``. Nothing here knows the catalogue.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from recsys.search.fold import fold
+from recsys.search.numerals import NUMBER, number
+
+BEGINNER, INTERMEDIATE, ADVANCED = "入门", "进阶", "高级"  # the catalogue's own names of its levels
+SHORT_MINUTES = 90  # what "短一点" means
+ROUGHLY = 0.25  # "一小时左右" is 45 to 75 minutes
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What was asked for. Limits are inclusive; prices in fen, lengths in minutes; None and empty mean "no limit".
+
+    ``subject`` is what is left to search for, folded; it may be empty. ``refining`` are level words that courses
+    also say of themselves ("零基础"): they sharpen an order, but find nothing while there is a subject.
+    ``several`` tells that the subject lists more than one thing ("做饭和插花").
+    """
+
+    subject: str = ""
+    refining: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    min_fen: int | None = None
+    max_fen: int | None = None
+    levels: frozenset[str] = frozenset()
+    min_minutes: float | None = None
+    max_minutes: float | None = None
+    newest: bool = False
+    several: bool = False
+
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """Return which kinds of limit are set: some of "price", "level" and "length"."""
+        price = self.min_fen is not None or self.max_fen is not None
+        length = self.min_minutes is not None or self.max_minutes is not None
+        said = (("price", price), ("level", bool(self.levels)), ("length", length))
+        return tuple(kind for kind, is_set in said if is_set)
+
+
+_Read = Callable[[re.Match[str]], Mapping[str, Any] | None]
+
+
+def understand(text: str) -> Wish:
+    """Read a sentence of any spelling, in some 30 µs. Nothing is an error; at worst all of it is subject."""
+    rest, learned = fold(text), Wish()
+    for rule in _RULES:
+        if rule.hint.search(rest):
+            rest, learned = rule.apply(rest, learned)
+    rest = " ".join(rest.split())
+    several = sum(1 for part in _LISTING.split(rest) if part.strip()) > 1
+    return replace(learned, subject=rest, several=several)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """One phrase and what it tells. ``read`` returns fields of Wish; None when the match is no such phrase.
+
+    What a pattern names ``said`` is kept as a refining word. ``hint`` is cheap, and every match contains it.
+    """
+
+    pattern: re.Pattern[str]
+    read: _Read
+    hint: re.Pattern[str]
+
+    def apply(self, text: str, wish: Wish) -> tuple[str, Wish]:
+        kept, at = [], 0
+        for match in self.pattern.finditer(text):
+            told = self.read(match)
+            if told is None:
+                continue
+            wish = _merge(wish, told, match.groupdict().get("said") or "")
+            kept.append(text[at : match.start()])
+            at = match.end()
+        return " ".join((*kept, text[at:])), wish
+
+
+def _merge(wish: Wish, told: Mapping[str, Any], refining: str) -> Wish:
+    """Return ``wish`` with what was told added: lists grow, and of two limits the first one said stays."""
+    changes: dict[str, Any] = {}
+    for name, value in told.items():
+        before = getattr(wish, name)
+        if isinstance(value, tuple):
+            changes[name] = before + value
+        elif before is None or before is False or before == frozenset():
+            changes[name] = value
+    if refining:
+        changes["refining"] = (*wish.refining, refining)
+    return replace(wish, **changes)
+
+
+# Money ---------------------------------------------------------------------------------------------------------
+
+_YUAN = r"(?:元钱?|块钱?|rmb|人民币)"
+_MONEY = "元|块|rmb|人民币"
+_UNIT = rf"(?:{_YUAN}(?P<jiao>[\d一二三四五六七八九](?![\d次]))?毛?)"
+_BARE_SUM = rf"[¥￥]?\s*(?P<sum>{NUMBER})\s*{_UNIT}?"
+_SUM = rf"[¥￥]?\s*(?P<sum>{NUMBER})\s*{_UNIT}"
+_ALONE = "(?<![\\d.第几〇零一二两三四五六七八九十百千万])"  # not in the middle of a number
+_BUDGET = r"预算(?:是|在|只有|就|大概|大约)?"
+_BELOW = r"(?:以内|以下|之内|之下|封顶|内(?!容))"
+_ABOVE = r"(?:以上|往上|起步?(?!跑))"
+_AT_MOST = r"(?:不(?:要|能)?超过|别超过|不到|低于|少于|小于|最多|至多|控制在)"
+_AT_LEAST = r"(?:(?<!不)(?<!别)(?<!要)超过|高于|多于|至少|不低于|不少于)"
+_ROUND = r"(?:左右|上下)"
+_NO_SUMS = r"(?!的?(?:加减|乘除|口算|加法|减法|乘法|除法|算术|数学))"  # "100以内的加减法" is arithmetic
+_PLAIN_PRICE = r"(?=\d|[一二两三四五六七八九]?[十百千]|.[元块].?[\d一二三四五六七八九])"  # "一元", "一块" are not
+
+
+def _fen(match: re.Match[str]) -> int:
+    return round(number(match["sum"]) * 100) + (round(number(match["jiao"]) * 10) if match["jiao"] else 0)
+
+
+def _at_most(match: re.Match[str]) -> Mapping[str, Any]:
+    return {"max_fen": _fen(match)}
+
+
+def _at_least(match: re.Match[str]) -> Mapping[str, Any]:
+    return {"min_fen": _fen(match)}
+
+
+def _about(match: re.Match[str]) -> Mapping[str, Any]:
+    fen = _fen(match)
+    return {"min_fen": round(fen * (1 - ROUGHLY)), "max_fen": round(fen * (1 + ROUGHLY))}
+
+
+def _between(match: re.Match[str]) -> Mapping[str, Any] | None:
+    low, high = round(number(match["low"]) * 100), _fen(match)
+    return {"min_fen": low, "max_fen": high} if low <= high else None
+
+
+# Time ----------------------------------------------------------------------------------------------------------
+
+_TIME = (
+    rf"(?:(?P<hours>{NUMBER}|半)\s*个?(?P<half>半)?(?:小时|钟头)(?P<more>半)?"
+    rf"|(?P<minutes>{NUMBER})\s*分钟|(?P<quarters>[一三])刻钟)"
+)
+_CLOCK = "小时|钟"
+_NO_HABIT = r"(?:时长)?(?<![每天日周次头])(?<!每[天日周次])"  # "每天二十分钟" is a habit, not a course's length
+_DONE = r"(?:就?(?:能|可以)?(?:学完|看完|听完))"
+_LEARNT = r"(?:就?(?:能|可以)?(?:学完|看完|听完|学会|搞定))"
+_OF_A_COURSE = r"的(?=课|视频|教程|[a-z]|.{1,6}课)|(?=\s|$|学)"
+
+
+def _minutes(match: re.Match[str]) -> float:
+    if match["quarters"]:
+        return 15.0 * number(match["quarters"])
+    if match["minutes"]:
+        return number(match["minutes"])
+    hours = 0.5 if match["hours"] == "半" else number(match["hours"])
+    return 60.0 * (hours + (0.5 if match["half"] or match["more"] else 0.0))
+
+
+def _no_longer(match: re.Match[str]) -> Mapping[str, Any]:
+    return {"max_minutes": _minutes(match)}
+
+
+def _no_shorter(match: re.Match[str]) -> Mapping[str, Any]:
+    return {"min_minutes": _minutes(match)}
+
+
+def _about_as_long(match: re.Match[str]) -> Mapping[str, Any]:
+    minutes = _minutes(match)
+    return {"min_minutes": minutes * (1 - ROUGHLY), "max_minutes": minutes * (1 + ROUGHLY)}
+
+
+def _some_hours(match: re.Match[str]) -> Mapping[str, Any] | None:
+    """Read "两小时的课". Minutes without a bound are no limit: "午间十五分钟冥想" is a title."""
+    return {"max_minutes": _minutes(match) * (1 + ROUGHLY)} if match["hours"] else None
+
+
+def _from_to(match: re.Match[str]) -> Mapping[str, Any]:
+    unit = 1.0 if match["unit"] == "分钟" else 60.0
+    return {"min_minutes": number(match["low"]) * unit, "max_minutes": number(match["high"]) * unit}
+
+
+# What it must not be -------------------------------------------------------------------------------------------
+
+_PROBLEM = re.compile("怎么办|咋办|怎么破")  # "孩子不想学英语怎么办" is about English
+_UNWANTED = (
+    r"(?:(?<![要想是])不(?:想|要|愿意?|喜欢)再?(?:学习(?=[^\s,，。怎了])|学(?![习校前生历])|看(?!书)|听|做|买|选|上(?!班|台|火)|要|推荐)?"
+    r"|(?<![特识区类级性个告分辨])别(?:再)?(?:给我)?(?:推荐|推|发|来|要|选|是)"
+    r"|除了|除开|除去|排除|去掉|不含|不包括|讨厌)"
+)
+_ENDED = r"(?=[,，。;；!！?？:：\s]|以外|之外|还[有想要能是]|也|但|而是|只?想|我?要|的|$)"
+_THING = rf"(?P<thing>(?!什么|怎么|就|只|学习)[^,，。;；!！?？:：\s]{{1,12}}?){_ENDED}(?:以外|之外)?的?"
+_TAIL = re.compile(r"(?:这|那)?(?:类|种|方面)?(?:课程|课|教程|内容|的|了)+$")
+_AND = re.compile("[、/和与跟及或]")
+_LISTING = re.compile(r"[、/,，;；&和与跟及或]|还有|以及")
+
+
+def _refused(match: re.Match[str]) -> Mapping[str, Any] | None:
+    if _PROBLEM.search(match.string):
+        return None
+    things = (_TAIL.sub("", part.strip()) for part in _AND.split(match["thing"]))
+    named = tuple(thing for thing in things if thing)
+    return {"without": named} if named else None
+
+
+# The rules -----------------------------------------------------------------------------------------------------
+
+
+def _rule(pattern: str, hint: str, read: _Read | None = None, **fields: Any) -> _Rule:
+    """Make a rule that tells what ``read`` finds in the match, or ``fields`` as they are."""
+    return _Rule(re.compile(pattern), read or (lambda _match: fields), re.compile(hint))
+
+
+_EASY = frozenset({BEGINNER})
+_HARDER = frozenset({INTERMEDIATE, ADVANCED})
+_RULES = (
+    # Free, and what is said of prices without a number.
+    _rule(r"(?:不要|不想要|别推荐|除了)免费的?", "免费", min_fen=1),
+    _rule(r"(?:完全|全)?免费的?|白嫖|公益课|(?<!\d)(?<!\d\.)0元的?|零元", "免费|白嫖|公益|元", max_fen=0),
+    _rule(r"不(?:要|用|花|收)(?:花)?钱的?", "钱", max_fen=0),
+    _rule(r"(?:不要|不能|别)?太贵(?:了|的)?|不(?:太|要)?贵的?|便宜(?:一?点儿?)?的?", "贵|便宜"),
+    # Prices.
+    _rule(rf"{_ALONE}(?P<low>{NUMBER})\s*{_YUAN}?\s*[-~—到至]+\s*{_SUM}(?:之间|左右)?的?", _MONEY, _between),
+    _rule(rf"{_BUDGET}{_BARE_SUM}(?:{_BELOW}|{_ROUND})?的?", "预算", _at_most),
+    _rule(rf"{_AT_MOST}{_SUM}(?:{_BELOW}|{_ROUND})?的?", _MONEY, _at_most),
+    _rule(rf"{_AT_LEAST}{_SUM}的?", _MONEY, _at_least),
+    _rule(rf"{_ALONE}{_BARE_SUM}{_BELOW}{_NO_SUMS}的?", "[下内顶]", _at_most),
+    _rule(rf"{_ALONE}{_SUM}{_ABOVE}的?", _MONEY, _at_least),
+    _rule(rf"{_ALONE}{_SUM}{_ROUND}的?", _MONEY, _about),
+    _rule(rf"{_ALONE}{_PLAIN_PRICE}{_SUM}(?!一次|二次|函数|方程|论)的?", _MONEY, _at_most),
+    # Lengths.
+    _rule(
+        rf"{_NO_HABIT}(?P<low>{NUMBER})\s*(?:个?小时|分钟)?[-~到至](?P<high>{NUMBER})\s*个?"
+        r"(?P<unit>小时|钟头|分钟)(?:之间|左右)?的?",
+        _CLOCK,
+        _from_to,
+    ),
+    _rule(rf"(?:时长)?{_AT_MOST}{_TIME}的?", _CLOCK, _no_longer),
+    _rule(rf"(?:时长)?{_AT_LEAST}{_TIME}的?", _CLOCK, _no_shorter),
+    _rule(rf"{_NO_HABIT}{_TIME}(?:{_BELOW}{_LEARNT}?|{_DONE})的?", _CLOCK, _no_longer),
+    _rule(rf"{_NO_HABIT}{_TIME}以上的?", _CLOCK, _no_shorter),
+    _rule(rf"{_NO_HABIT}(?:大概|大约)?{_TIME}{_ROUND}的?", _CLOCK, _about_as_long),
+    _rule(rf"{_NO_HABIT}{_TIME}(?:{_LEARNT}|{_OF_A_COURSE})", _CLOCK, _some_hours),
+    _rule(r"(?:不要|别)太长的?|短(?:一?点儿?|一些)的?", "长|短", max_minutes=float(SHORT_MINUTES)),
+    # Levels.
+    _rule(
+        r"(?:不要|别)?太(?:简单|浅|基础|入门)的?|不要(?:入门|零基础|基础)的?", "简单|浅|基础|入门", levels=_HARDER
+    ),
+    _rule(r"(?<!没)(?<!无)(?<!要不要)有(?:一?[点些])?儿?基础的?", "基础", levels=_HARDER),
+    _rule(r"(?:没有?|无|毫无|不需要|不要求)(?:任何|一?点)?(?:编程)?基础的?", "基础", levels=_EASY),
+    _rule(r"(?P<said>[零0](?:基础|起点))的?", "基础|起点", levels=_EASY),
+    _rule(r"从[零0头](?:开始|学起|起步|学)", "从", levels=_EASY),
+    _rule(r"(?P<said>入门)(?:级的?)?", "入门", levels=_EASY),
+    _rule(r"(?P<said>新手)(?!妈|爸|父|奶|宝|上路)", "新手", levels=_EASY),
+    _rule(r"(?:纯|编程)?小白(?!菜|鞋|兔)|初学者?(?!校)", "小白|初学", levels=_EASY),
+    _rule(
+        r"(?<![难困])(?:不要|不会|不|别)(?:太|那么|很)?(?:难|复杂|深奥|深)(?![受过题看度吃入])的?",
+        "难|复|深",
+        levels=_EASY,
+    ),
+    _rule(r"(?<!不)简单(?:一?点儿?|易学|易懂)?的?|(?:容易|好)(?:学|上手)的?", "简单|容易|好", levels=_EASY),
+    _rule(r"(?P<said>进阶)的?|中级的?|提[高升]班", "进阶|中级|提", levels=frozenset({INTERMEDIATE})),
+    _rule(r"(?P<said>高级)(?!感|灰|会计|经济)的?|高阶的?|有难度的?", "高|难度", levels=frozenset({ADVANCED})),
+    _rule(r"最新(?:的|款)?|新(?:出|上|上架)的|新课", "新", newest=True),
+    # What it must not be, last: the rules above have taken "不要太难的" and "不要钱" away.
+    _rule(rf"{_UNWANTED}\s*{_THING}", "不|别|除|去掉|讨厌", _refused),
+)

@@ -1,0 +1,201 @@
+"""From a subject as typed to the words a catalogue uses for it, each with a weight and what it stands for.
+
+Corrections are proposed by ``spelling.py``; how often items say a word, and where, is ``course_search.py``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from recsys.search.spelling import Spelling
+from recsys.search.synonyms import Synonyms
+from recsys.text import Tokenizer
+
+# What another form of a word is worth beside the word itself.
+PIECE = 0.4  # 数据 for 数据分析
+PAIR = 0.25  # two neighbouring characters
+SYNONYM = 0.75
+SOUND = 0.8  # 数据分析 for 数剧分析
+SLIP = 0.8  # python for pyhton, 八段锦 for 八段绵
+PINYIN = 0.9
+INITIALS = 0.6
+
+PAIR_MARK = "~"  # keeps pairs of characters apart from words of two characters
+_CJK = re.compile("[\u3400-\u9fff]+")
+_CHUNK = re.compile("[\u3400-\u9fff]+|[a-z0-9+#.]+")
+_LONGEST_WINDOW = 6
+_LONG = 3  # characters; of a shorter word nothing may be known, and only its sound is trusted
+_REAL_WORD = 20  # jieba's count (of 60 million) from which a word is no typing error
+
+
+class Asked(NamedTuple):
+    """A term to look up. ``typed`` is what the follower wrote; ``says`` the word it was taken for."""
+
+    term: str
+    weight: float
+    typed: str
+    says: str
+
+    @property
+    def is_pair(self) -> bool:
+        """Tell whether this is a pair of characters, which proves little by itself."""
+        return self.term.startswith(PAIR_MARK)
+
+
+class _Stretch(NamedTuple):
+    text: str
+    known: bool
+
+
+def pairs(word: str) -> Iterator[str]:
+    """Yield the pairs of neighbouring Chinese characters of a word, marked."""
+    for run in _CJK.findall(word):
+        yield from (PAIR_MARK + run[at : at + 2] for at in range(len(run) - 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """Reads subjects for one catalogue: ``terms`` are all it says, ``spelling`` knows its titles and tags."""
+
+    tokenizer: Tokenizer
+    terms: Container[str]
+    synonyms: Synonyms
+    spelling: Spelling
+
+    def read(self, subject: str) -> list[Asked]:
+        """Return the terms that a folded subject asks for, each once, at its best weight."""
+        found: dict[str, Asked] = {}
+        words = tuple(dict.fromkeys(self.tokenizer.words(subject)))
+        meant = [word for word in self.synonyms.within(subject) if len(word) > 1 or not _inside(word, words)]
+        for word in dict.fromkeys((*meant, *words)):
+            self._ask(found, word, PIECE if _inside(word, meant) else 1.0, word)
+        for word, typed, weight in self._corrections(subject, words, meant):
+            self._ask(found, word, weight, typed)
+        return [each for each in found.values() if each.term in self.terms]
+
+    def _ask(self, found: dict[str, Asked], word: str, weight: float, typed: str) -> None:
+        _keep(found, Asked(word, weight, typed, word))
+        for piece in self.tokenizer.pieces(word):
+            _keep(found, Asked(piece, weight * PIECE, typed, piece))
+        for pair in pairs(word):
+            _keep(found, Asked(pair, weight * PAIR, typed, word))
+        for other in self.synonyms.of(word):
+            _keep(found, Asked(other, weight * SYNONYM, typed, other))
+
+    def _corrections(
+        self, subject: str, words: tuple[str, ...], meant: list[str]
+    ) -> Iterator[tuple[str, str, float]]:
+        """Yield words meant, what was typed for each, and how much to trust it."""
+        known = {word for word in words if self._knows(word)}
+        known.update(meant)
+        yield from self._latin(subject, known)
+        for run in _CJK.findall(subject):
+            yield from self._chinese(self._stretches(run, words, known))
+
+    def _knows(self, word: str) -> bool:
+        return word in self.terms
+
+    def _latin(self, subject: str, known: set[str]) -> Iterator[tuple[str, str, float]]:
+        """Correct Latin words that nobody says: as pinyin, over spaces too, else as slips, else as initials."""
+        run: list[str] = []
+        for chunk in [*_CHUNK.findall(subject), ""]:
+            if chunk.isascii() and chunk.isalpha() and chunk not in known and not self._knows(chunk):
+                run.append(chunk)
+                continue
+            if run:
+                yield from self._latin_run(run)
+                run = []
+
+    def _latin_run(self, run: list[str]) -> Iterator[tuple[str, str, float]]:
+        if spoken := self._spoken("".join(run)):
+            yield from spoken
+            return
+        for token in run:
+            near = self.spelling.latin(token)
+            yield from ((word, token, SLIP) for word in near)
+            if not near:
+                yield from self._spoken(token)
+                yield from ((word, token, INITIALS) for word in self.spelling.initials(token))
+
+    def _spoken(self, letters: str) -> list[tuple[str, str, float]]:
+        groups: dict[str, list[str]] = {}
+        for word, key in self.spelling.pinyin(letters):
+            groups.setdefault(key, []).append(word)
+        return [(word, key, PINYIN) for key, words in groups.items() for word in self._said(words)]
+
+    def _stretches(self, run: str, words: Iterable[str], known: set[str]) -> list[_Stretch]:
+        """Cut a run into known words, unknown words, and the single characters between them."""
+        inside = [(run.find(word), -len(word), word) for word in {*words, *known} if word in run]
+        stretches: list[_Stretch] = []
+        at = 0
+        for _, _, word in sorted(inside):
+            start = run.find(word, at)
+            if start < 0:
+                continue
+            stretches += [_Stretch(char, known=False) for char in run[at:start]]
+            stretches.append(_Stretch(word, known=word in known))
+            at = start + len(word)
+        return stretches + [_Stretch(char, known=False) for char in run[at:]]
+
+    def _chinese(self, stretches: list[_Stretch]) -> Iterator[tuple[str, str, float]]:
+        """Correct what is not known, the longest first; known words only if together they sound like one."""
+        done: set[int] = set()
+        for first, last in _windows(stretches):
+            if not done.isdisjoint(range(first, last)):
+                continue
+            window = stretches[first:last]
+            text = "".join(stretch.text for stretch in window)
+            told = self._correct(text, window)
+            if told:
+                done.update(range(first, last))
+                yield from ((word, text, weight) for word, weight in told)
+
+    def _correct(self, text: str, window: list[_Stretch]) -> list[tuple[str, float]]:
+        strange = sum(len(stretch.text) for stretch in window if not stretch.known)
+        if self._knows(text) or self._is_real(text) or (len(window) == 1 and not strange):
+            return []
+        if len(text) < _LONG and strange < len(text):
+            return []
+        if alike := self.spelling.same_sound(text):
+            return [(word, SOUND) for word in self._said(alike)]
+        # 学日语 is no slip of another three; of four characters and more, half may be a word that was typed well.
+        if strange == len(text) or (len(text) > _LONG and strange * 2 >= len(text)):
+            return [(word, SLIP) for word in self._said(self.spelling.one_character_off(text))]
+        return []
+
+    def _said(self, words: Sequence[str]) -> Sequence[str]:
+        """Return the words that some item says, if any does: rather those than what has to be translated first."""
+        return [word for word in words if self._knows(word)] or words
+
+    def _is_real(self, word: str) -> bool:
+        """Tell whether the dictionary knows the word well: 滑雪 is not meant to be 化学."""
+        frequencies = self.tokenizer._jieba.FREQ  # noqa: SLF001 - the one question Tokenizer does not answer yet
+        return bool(frequencies.get(word, 0) >= _REAL_WORD)
+
+
+def _inside(word: str, words: Iterable[str]) -> bool:
+    """Tell whether ``word`` is but a part of one of the others: 工作 of 找工作."""
+    return any(word != other and word in other for other in words)
+
+
+def _keep(found: dict[str, Asked], asked: Asked) -> None:
+    before = found.get(asked.term)
+    if before is None or before.weight < asked.weight:
+        found[asked.term] = asked
+
+
+def _windows(stretches: list[_Stretch]) -> list[tuple[int, int]]:
+    """Return the ranges of two to six characters, longest first, then from the left."""
+    found = []
+    for first in range(len(stretches)):
+        length = 0
+        for last in range(first, len(stretches)):
+            length += len(stretches[last].text)
+            if length > _LONGEST_WINDOW:
+                break
+            if length > 1:
+                found.append((-length, first, last + 1))
+    return [(first, last) for _, first, last in sorted(found)]

@@ -1,0 +1,229 @@
+"""What a sentence asks for, rule by rule, and what must not be read into it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recsys.search.numerals import number
+from recsys.search.understand import Wish, understand
+
+EASY = frozenset({"入门"})
+HARDER = frozenset({"进阶", "高级"})
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("99.5", 99.5),
+        ("两", 2),
+        ("十五", 15),
+        ("二十", 20),
+        ("一百二", 120),
+        ("一百零二", 102),
+        ("三千五", 3500),
+        ("一百二十五", 125),
+        ("一万二", 12_000),
+        ("一万两千", 12_000),
+    ],
+)
+def test_numbers_are_read_as_spoken(text, value) -> None:
+    assert number(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "元", "一元"])
+def test_what_is_no_number_is_refused(text) -> None:
+    with pytest.raises(ValueError, match="not a number"):
+        number(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "low", "high"),
+    [
+        ("100块以内", None, 10_000),
+        ("一百元以下", None, 10_000),
+        ("50-200元", 5_000, 20_000),
+        ("五十到两百块", 5_000, 20_000),
+        ("不超过99.9元", None, 9_990),
+        ("9块9", None, 990),
+        ("预算200", None, 20_000),
+        ("￥99以内", None, 9_900),
+        ("两百以内", None, 20_000),
+        ("三百元以上", 30_000, None),
+        ("100元左右", 7_500, 12_500),
+        ("免费", None, 0),
+        ("不要钱的", None, 0),
+        ("0元", None, 0),
+        ("不要免费的", 1, None),
+    ],
+)
+def test_a_price_becomes_a_limit(text, low, high) -> None:
+    assert understand(text) == Wish(min_fen=low, max_fen=high)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "100天学会英语",
+        "20以内的加减法",
+        "一元二次方程",
+        "一块学英语",
+        "一起学英语",
+        "几十块的课",
+        "便宜的瑜伽",
+        "不贵的瑜伽",
+        "不要太贵的瑜伽",
+        "第100课",
+    ],
+)
+def test_not_every_number_is_a_price(text) -> None:
+    assert understand(text).limits == ()
+
+
+def test_a_hundred_is_not_free() -> None:
+    assert understand("100元的课").max_fen == 10_000
+
+
+@pytest.mark.parametrize(
+    ("text", "low", "high"),
+    [
+        ("半小时以内", None, 30),
+        ("一个半小时以内", None, 90),
+        ("90分钟以内", None, 90),
+        ("3小时以上", 180, None),
+        ("一小时能学完的", None, 60),
+        ("两小时", None, 150),
+        ("一小时左右", 45, 75),
+        ("1-2小时", 60, 120),
+        ("不超过两个钟头", None, 120),
+        ("不要太长的", None, 90),
+    ],
+)
+def test_a_length_becomes_a_limit(text, low, high) -> None:
+    assert understand(text) == Wish(min_minutes=low, max_minutes=high)
+
+
+@pytest.mark.parametrize(
+    "text", ["午间十五分钟冥想", "每天二十分钟的冥想", "低头两小时脖子疼", "教资面试十分钟试讲"]
+)
+def test_not_every_duration_is_the_length_of_a_course(text) -> None:
+    assert understand(text) == Wish(subject=text)
+
+
+@pytest.mark.parametrize(
+    ("text", "levels"),
+    [
+        ("零基础", EASY),
+        ("没有基础", EASY),
+        ("小白", EASY),
+        ("不要太难的", EASY),
+        ("不难", EASY),
+        ("简单点的", EASY),
+        ("入门级", EASY),
+        ("进阶", frozenset({"进阶"})),
+        ("高级", frozenset({"高级"})),
+        ("不要太简单的", HARDER),
+        ("有一点基础", HARDER),
+    ],
+)
+def test_a_level_becomes_a_limit(text, levels) -> None:
+    wish = understand(text)
+
+    assert (wish.levels, wish.subject) == (levels, "")
+
+
+@pytest.mark.parametrize(
+    "text", ["阳台种小白菜", "高级感穿搭", "新手妈妈", "难不难", "心里很难受", "深入浅出", "容易上火"]
+)
+def test_not_every_such_word_is_a_level(text) -> None:
+    assert understand(text) == Wish(subject=text)
+
+
+@pytest.mark.parametrize(
+    ("text", "without", "subject"),
+    [
+        ("不想学英语", ("英语",), ""),
+        ("我不想学习英语了", ("英语",), "我"),
+        ("除了 Excel", ("excel",), ""),
+        ("除了Python以外的编程课", ("python",), "编程课"),
+        ("别推荐直播课", ("直播",), ""),
+        ("不要英语和数学，要语文", ("英语", "数学"), ",要语文"),
+        ("雅思不要写作", ("写作",), "雅思"),
+        ("减脂但不喜欢跑步", ("跑步",), "减脂但"),
+    ],
+)
+def test_what_is_refused_is_taken_from_the_subject(text, without, subject) -> None:
+    wish = understand(text)
+
+    assert (wish.without, wish.subject) == (without, subject)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "要不要学英语",
+        "想不想学画画",
+        "不是不想学英语",
+        "孩子不想学英语怎么办",
+        "孩子不想学习",
+        "不会做饭",
+        "特别推荐excel",
+        "性别意识",
+    ],
+)
+def test_not_every_no_is_a_refusal(text) -> None:
+    assert understand(text).without == ()
+
+
+def test_easy_english_is_still_about_english() -> None:
+    wish = understand("不难的英语")
+
+    assert (wish.subject, wish.levels, wish.without) == ("英语", EASY, ())
+
+
+def test_a_level_word_that_courses_say_too_is_kept_to_sharpen_the_order() -> None:
+    wish = understand("零基础英语")
+
+    assert (wish.subject, wish.refining, wish.levels) == ("英语", ("零基础",), EASY)
+
+
+def test_everything_at_once() -> None:
+    wish = understand("想学零基础的Excel和PPT，不要直播，100块以内，两小时以内")
+
+    assert wish.max_fen == 10_000
+    assert wish.max_minutes == 120
+    assert wish.levels == EASY
+    assert wish.without == ("直播",)
+    assert wish.several
+    assert "excel和ppt" in wish.subject
+
+
+def test_the_first_of_two_limits_stays() -> None:
+    assert understand("100块以内，200块以内").max_fen == 10_000
+
+
+def test_newest_is_heard() -> None:
+    wish = understand("最新的AI课")
+
+    assert (wish.newest, wish.subject) == (True, "ai课")
+
+
+def test_a_sentence_of_filters_alone_leaves_no_subject() -> None:
+    wish = understand("免费的 零基础 一小时以内")
+
+    assert wish.subject == ""
+    assert wish.limits == ("price", "level", "length")
+
+
+@given(st.text(max_size=60))
+def test_no_text_is_an_error(text) -> None:
+    assert understand(text) == understand(text)
+
+
+@given(st.text(alphabet="不要想学别除了免费的以内元块小时半一百零基础难0９,，和 excel英语", max_size=30))
+def test_no_order_of_the_words_of_rules_is_an_error(text) -> None:
+    wish = understand(text)
+
+    assert wish.max_fen is None or wish.max_fen >= 0
+    assert all(wish.without)
