@@ -159,6 +159,7 @@ class RecsysSettings:
     refresh_seconds: float = _setting(1.0, _between(0.05, 3600))
     stop_words_file: str = _setting("data/stop_words.txt")
     user_words_file: str = _setting("data/user_words.txt")
+    synonyms_file: str = _setting("data/synonyms.txt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +199,9 @@ SECTIONS: Mapping[str, type] = {
 }
 REQUIRED_TO_SERVE = ("app_id", "app_secret", "original_id", "token")
 REQUIRED_TO_SELL = ("cert_serial_no", "private_key_file", "apiv3_key", "public_key_id", "public_key_file")
-FILE_KEYS = frozenset({"private_key_file", "public_key_file", "stop_words_file", "user_words_file"})
+FILE_KEYS = frozenset(
+    {"private_key_file", "public_key_file", "stop_words_file", "user_words_file", "synonyms_file"}
+)
 
 
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:

@@ -17,6 +17,7 @@ from bot.suggestions import read_words
 from bot.wechatpay.client import PayClient
 from bot.wechatpay.gateway import WeChatPay
 from bot.wechatpay.settings import MerchantSettings
+from recsys.search.synonyms import Synonyms
 from recsys.text import Tokenizer
 
 
@@ -122,11 +123,17 @@ def account(config: Config, store: Store, clock: Clock) -> AccountClient:
 
 def tokenizer(config: Config) -> Tokenizer:
     """Build the tokenizer from the word lists. ``ConfigError`` when one cannot be read."""
-    lists = []
-    for key in ("stop_words_file", "user_words_file"):
-        name = getattr(config.recsys, key)
-        try:
-            lists.append(read_words(Path(name).read_text("utf-8").splitlines()) if name else [])
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError([f"[recsys] {key} 读不到：{error}"]) from None
-    return Tokenizer(*lists)
+    return Tokenizer(*(read_words(_lines(config, key)) for key in ("stop_words_file", "user_words_file")))
+
+
+def synonyms(config: Config) -> Synonyms:
+    """Build the synonyms from their file. ``ConfigError`` when it cannot be read."""
+    return Synonyms(_lines(config, "synonyms_file"))
+
+
+def _lines(config: Config, key: str) -> list[str]:
+    name = getattr(config.recsys, key)
+    try:
+        return Path(name).read_text("utf-8").splitlines() if name else []
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError([f"[recsys] {key} 读不到：{error}"]) from None

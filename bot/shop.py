@@ -59,7 +59,7 @@ def open_shop(
     store = SqliteStore(config.store.path)
     account = doors.account(config, store, clock)
     messenger = messenger or account
-    suggestions = Suggestions(config.recsys, tokenizer, now=clock.now())
+    suggestions = Suggestions(config.recsys, tokenizer, doors.synonyms(config), now=clock.now())
     counters = Counters(clock.now())
     orders = Orders(
         store,

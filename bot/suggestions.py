@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -23,12 +24,18 @@ from recsys.index import CourseIndex
 from recsys.popularity import Popularity
 from recsys.profile import Profile
 from recsys.recommender import Recommender, RecommenderSettings
+from recsys.search.course_search import CourseSearch, Facts, Hit
+from recsys.search.synonyms import Synonyms
+from recsys.search.understand import Wish, understand
 from recsys.text import Tokenizer, normalise
 
 log = logging.getLogger("zhike.suggestions")
 LONGEST_TEXT = 200
 TERMS_OF_A_COURSE = 12
 POPULARITY_AGE_SECONDS = 60.0
+SURE = 0.8  # what a word must be worth beside the one typed, to be taken for it
+CANDIDATES = 30  # how many of the courses found may change places for the follower's sake
+LATIN = re.compile(r"[A-Za-z][A-Za-z0-9.+#-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +45,9 @@ class Shelf:
     version: int
     courses: Mapping[str, Course]
     titles: Mapping[str, Course]
+    spelling: Mapping[str, str]
     recommender: Recommender
+    search: CourseSearch
     prices: NDArray[np.int64]
     newest: tuple[str, ...]
     counted_at: float
@@ -46,6 +55,24 @@ class Shelf:
     def affordable(self, cap_fen: int | None) -> NDArray[np.bool_] | None:
         """Return which positions cost at most ``cap_fen``; None when price does not matter."""
         return None if cap_fen is None else self.prices <= cap_fen
+
+    def spell(self, word: str) -> str:
+        """Return a folded word as the catalogue writes it: "python" becomes "Python"."""
+        return self.spelling.get(word, word)
+
+
+@dataclass(frozen=True, slots=True)
+class Suggested:
+    """Courses for a wish, best first. ``answered`` tells that they are what was asked for, not the nearest thing.
+
+    ``relaxed`` names the limits that nothing kept to and that were dropped: "price", "level", "length". ``meant``
+    is the word that a misspelt one was taken for; empty when the follower was taken at their word.
+    """
+
+    courses: list[Recommendation]
+    answered: bool
+    relaxed: tuple[str, ...] = ()
+    meant: str = ""
 
 
 def as_item(course: Course) -> Item:
@@ -63,9 +90,12 @@ def as_item(course: Course) -> Item:
 class Suggestions:
     """The service of suggesting. Reading is thread-safe; ``refresh`` swaps the whole shelf at once."""
 
-    def __init__(self, settings: RecsysSettings, tokenizer: Tokenizer, *, now: datetime) -> None:
+    def __init__(
+        self, settings: RecsysSettings, tokenizer: Tokenizer, synonyms: Synonyms, *, now: datetime
+    ) -> None:
         self._settings = settings
         self._tokenizer = tokenizer
+        self._synonyms = synonyms
         self._weights = RecommenderSettings(
             interest_weight=settings.interest_weight,
             popular_weight=settings.popularity_weight,
@@ -98,12 +128,13 @@ class Suggestions:
         now: float,
         old: Shelf | None,
     ) -> Shelf:
-        previous = old.recommender.index if old else None
-        if old is not None and previous is not None and version == old.version:
-            index = previous
+        if old is not None and version == old.version:
+            index, search = old.recommender.index, old.search
         else:
             self._tokenizer.add_words(tag for course in courses for tag in course.tags)
-            index = CourseIndex.build([as_item(course) for course in courses], self._tokenizer, previous)
+            items = [as_item(course) for course in courses]
+            index = CourseIndex.build(items, self._tokenizer, old.recommender.index if old else None)
+            search = self._searchable(items, courses, old.search if old else None)
         by_id = {course.course_id: course for course in courses}
         popularity = Popularity.from_dict(counts, self._settings.popularity_half_life_days)
         newest = sorted(courses, key=lambda each: (each.created_at is None, each.created_at), reverse=True)
@@ -111,38 +142,76 @@ class Suggestions:
             version=version,
             courses=by_id,
             titles={_bare(course.title): course for course in reversed(courses)},
+            spelling=_spelling(courses),
+            search=search,
             recommender=Recommender(index, popularity.array(index, now), self._weights),
             prices=np.array([by_id[item_id].price_fen for item_id in index.ids], dtype=np.int64),
             newest=tuple(course.course_id for course in newest),
             counted_at=now,
         )
 
+    def _searchable(
+        self, items: Sequence[Item], courses: Sequence[Course], previous: CourseSearch | None
+    ) -> CourseSearch:
+        facts = {each.course_id: Facts(each.price_fen, each.level, float(each.minutes)) for each in courses}
+        return CourseSearch.build(items, self._tokenizer, facts=facts, synonyms=self._synonyms, previous=previous)
+
     # Understanding and answering -----------------------------------------------------------------------------
+
+    def understand(self, text: str, cap_fen: int | None = None) -> Wish:
+        """Read what somebody asks for; ``cap_fen`` is a price limit from elsewhere, the lower one counts."""
+        wish = understand(text[:LONGEST_TEXT])
+        if cap_fen is None or (wish.max_fen is not None and wish.max_fen <= cap_fen):
+            return wish
+        return replace(wish, max_fen=cap_fen)
 
     def words(self, text: str) -> tuple[str, ...]:
         """Return the words of a message that tell what somebody is interested in."""
         return self._tokenizer.words(text[:LONGEST_TEXT])
 
-    def terms(self, words: Sequence[str]) -> tuple[str, ...]:
-        """Return the words and the shorter words inside them: what a search looks up."""
-        return self._tokenizer.widened(words)
+    def subject(self, wish: Wish) -> tuple[str, ...]:
+        """Return the words a wish is about, misspelt ones put right, to be learnt as interests."""
+        asked = self.shelf.search.wording.read(wish.subject)
+        said = dict.fromkeys(each.says for each in asked if each.says == each.term and each.weight >= SURE)
+        return tuple(said) or self.words(wish.subject)
 
     def suggest(
         self,
-        words: Sequence[str],
+        wish: Wish,
         profile: Profile | None,
         *,
         now: datetime,
         exclude: Collection[str],
-        cap_fen: int | None,
         k: int,
-    ) -> list[Recommendation]:
-        """Return up to ``k`` courses for these words and this profile; popular ones where neither says anything."""
+    ) -> Suggested:
+        """Return up to ``k`` courses for this wish and this profile; popular ones where neither says anything."""
         interests = profile.weights(now.timestamp()) if profile is not None else {}
         shelf = self.shelf
-        allow = shelf.affordable(cap_fen)
-        terms = self.terms(words)
-        return shelf.recommender.recommend(query=terms, profile=interests, exclude=exclude, allow=allow, k=k)
+        if wish.subject or wish.refining:
+            found = shelf.search.search(wish, exclude=exclude, k=max(k, CANDIDATES))
+            if found.hits:
+                best = shelf.recommender.rerank(found.hits, profile=interests, k=k)
+                return Suggested(best, answered=True, relaxed=found.relaxed, meant=self._meant(found.hits[0]))
+        allow = shelf.search.allowed(wish)
+        answered = not wish.subject and bool(allow.any())
+        if not allow.any():
+            allow = shelf.search.allowed(Wish(without=wish.without))
+        nearest = shelf.recommender.recommend(profile=interests, exclude=exclude, allow=allow, k=k)
+        return Suggested(nearest, answered=answered, relaxed=() if answered or wish.subject else wish.limits)
+
+    def _meant(self, hit: Hit) -> str:
+        strongest = hit.matches[0] if hit.matches else None
+        if strongest is None or not strongest.corrected or strongest.term in self._synonyms.of(strongest.typed):
+            return ""
+        return strongest.term
+
+    def explain(self, course_id: str, wish: Wish, profile: Profile | None, now: datetime) -> Recommendation:
+        """Return the score that ``suggest`` gives a course on sale, in parts."""
+        interests = profile.weights(now.timestamp()) if profile is not None else {}
+        shelf = self.shelf
+        found = shelf.search.search(wish, k=1).hits if wish.subject or wish.refining else ()
+        hit = shelf.search.hit(course_id, wish) if found else None
+        return shelf.recommender.explain_found(course_id, hit, found[0].score if found else 0.0, interests)
 
     def popular(self, *, exclude: Collection[str], cap_fen: int | None, k: int) -> list[Recommendation]:
         """Return what others buy and open."""
@@ -209,6 +278,17 @@ class Suggestions:
 def read_words(lines: Iterable[str]) -> list[str]:
     """Return the words of a word list: one a line; a line that begins with ``#`` is a comment."""
     return [word for line in lines if (word := line.strip()) and not word.startswith("#")]
+
+
+def _spelling(courses: Iterable[Course]) -> dict[str, str]:
+    """Return how the catalogue writes its Latin words, by their folded form: tags before words of titles."""
+    spelling: dict[str, str] = {}
+    everywhere = list(courses)
+    for word in (tag for course in everywhere for tag in course.tags if not tag.islower()):
+        spelling.setdefault(normalise(word), word)
+    for word in (word for course in everywhere for word in LATIN.findall(course.title)):
+        spelling.setdefault(normalise(word), word)
+    return spelling
 
 
 def _bare(text: str) -> str:

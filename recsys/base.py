@@ -30,12 +30,14 @@ class Item:
 class Part(NamedTuple):
     """One term's share of a score: asked for ("query"), liked before ("interest"), or bought by others ("popular").
 
-    ``term`` is empty for "popular". ``value`` is signed: a disliked term counts against.
+    ``term`` is empty for "popular". ``value`` is signed: a disliked term counts against. ``typed`` is what the
+    follower wrote where that is another word than ``term``, or a misspelt one; empty where it says nothing.
     """
 
     kind: Kind
     term: str
     value: float
+    typed: str = ""
 
 
 class Recommendation(NamedTuple):

@@ -1,64 +1,72 @@
-"""What speaks for each item in one call: the posting lists of its terms, summed up, and taken apart for a few.
+"""What speaks for each item in one call: posting lists of its signals, summed up, and taken apart for a few.
 
-The order of the items, and which may be shown, is ``recommender.py``.
+A voice is one signal of the follower: a word asked for, a word liked, a course bought. Everything is linear in the
+voices, so an explanation is exact. The order of the items, and which may be shown, is ``recommender.py``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from recsys.base import Part, Recommendation
-from recsys.index import CourseIndex, Flags, Floats, Ints
+from recsys.base import Kind, Part, Recommendation
+from recsys.index import Flags, Floats, Ints
+
+
+class Voice(NamedTuple):
+    """One signal: what it adds to which positions, times its weight. A position stands in it at most once."""
+
+    kind: Kind
+    term: str
+    positions: Ints
+    values: Floats
+    weight: float
 
 
 class Evidence:
-    """The shares of one call: every item's shares of each term asked for, then of each one liked.
+    """The shares of one call in one flat list, voice after voice; ``prior`` is added to every item.
 
-    ``asked`` and ``liked`` are weights by term; ``prior`` is added to every item.
-    ``total`` is the scores by position.
+    ``ids`` are the items by position. ``total`` is the scores by position.
     """
 
-    __slots__ = ("_asked", "_index", "_prior", "_said", "_voices", "total")
+    __slots__ = ("_ends", "_ids", "_positions", "_prior", "_shares", "_voices", "total")
 
-    def __init__(
-        self, index: CourseIndex, prior: Floats, asked: Mapping[str, float], liked: Mapping[str, float]
-    ) -> None:
-        ids = index.term_ids
-        queried = [(ids[term], term, weight) for term, weight in asked.items() if term in ids]
-        voices = queried + [(ids[term], term, weight) for term, weight in liked.items() if term in ids]
-        self._index, self._prior = index, prior
-        self._voices, self._asked = voices, len(queried)
-        self._said: Ints | None = None
+    def __init__(self, ids: Sequence[str], prior: Floats, voices: Sequence[Voice]) -> None:
+        self._ids, self._prior, self._voices = ids, prior, voices
         self.total: Floats = prior
         if voices:
-            positions, shares, lengths = index.postings([term_id for term_id, _, _ in voices])
-            shares *= np.repeat([weight for _, _, weight in voices], lengths)
-            total: Any = np.bincount(positions, shares, len(index))  # float64, as the shares are
+            lengths = [len(voice.positions) for voice in voices]
+            self._positions = np.concatenate([voice.positions for voice in voices])
+            self._shares = np.concatenate([voice.values for voice in voices])
+            self._shares *= np.repeat([voice.weight for voice in voices], lengths)
+            self._ends = np.cumsum(lengths)
+            total: Any = np.bincount(self._positions, self._shares, len(ids))  # float64, as the shares are
             total += prior
             self.total = total
-            self._said = positions[: sum(lengths[: self._asked])]
 
-    def asked(self) -> Flags:
-        """Return which positions say a term that was asked for."""
-        said = np.zeros(len(self._index), np.bool_)
-        if self._said is not None:
-            said[self._said] = True
+    def said_by(self, count: int) -> Flags:
+        """Return which positions the first ``count`` voices speak of."""
+        said = np.zeros(len(self._ids), np.bool_)
+        if count:
+            said[self._positions[: self._ends[count - 1]]] = True
         return said
 
     def explain(self, chosen: Sequence[int]) -> list[Recommendation]:
         """Return the items at ``chosen``, in this order, each with its score in parts."""
-        return [self._explain(at) for at in chosen]
-
-    def _explain(self, at: int) -> Recommendation:
-        words = self._index.weights_at(at)
-        parts = [
-            Part("query" if place < self._asked else "interest", term, words[term_id] * weight)
-            for place, (term_id, term, weight) in enumerate(self._voices)
-            if term_id in words
-        ]
-        if prior := float(self._prior[at]):
-            parts.append(Part("popular", "", prior))
-        return Recommendation(self._index.ids[at], sum([part.value for part in parts]), tuple(parts))
+        parts: dict[int, list[Part]] = {at: [] for at in chosen}
+        if self._voices and chosen:
+            wanted = np.zeros(len(self._ids), np.bool_)
+            wanted[list(chosen)] = True
+            places = wanted[self._positions].nonzero()[0]
+            owners = self._ends.searchsorted(places, side="right").tolist()
+            spoken = zip(self._positions[places].tolist(), owners, self._shares[places].tolist(), strict=True)
+            for at, owner, share in spoken:
+                voice = self._voices[owner]
+                parts[at].append(Part(voice.kind, voice.term, share))
+        for at in chosen:
+            if prior := float(self._prior[at]):
+                parts[at].append(Part("popular", "", prior))
+        ids = self._ids
+        return [Recommendation(ids[at], sum([part.value for part in parts[at]]), tuple(parts[at])) for at in chosen]

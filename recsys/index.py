@@ -106,28 +106,24 @@ class CourseIndex:
         term_id = self._weights.term_ids.get(term)
         return 0.0 if term_id is None else self._weights.idf[term_id]
 
-    def postings(self, term_ids: Sequence[int]) -> tuple[Ints, Floats, list[int]]:
-        """Return the posting lists of the terms end to end: positions, weights (yours to change), list lengths.
-
-        ``term_ids`` must not be empty.
-        """
+    def posting(self, term: str) -> tuple[Ints, Floats] | None:
+        """Return the positions of the items that say a term, ascending, and their weights; None if none does."""
         weights = self._weights
-        starts = weights.term_starts
-        spans = [(starts[term_id], starts[term_id + 1]) for term_id in term_ids]
-        positions = np.concatenate([weights.positions[start:end] for start, end in spans])
-        by_term = np.concatenate([weights.by_term[start:end] for start, end in spans])
-        return positions, by_term, [end - start for start, end in spans]
-
-    def weights_at(self, position: int) -> dict[int, float]:
-        """Return the weight of every term of the item at ``position``, by the term's number."""
-        weights = self._weights
-        start, end = weights.row_starts[position], weights.row_starts[position + 1]
-        return dict(zip(weights.row_terms[start:end].tolist(), weights.by_row[start:end].tolist(), strict=True))
+        term_id = weights.term_ids.get(term)
+        if term_id is None:
+            return None
+        start, end = weights.term_starts[term_id], weights.term_starts[term_id + 1]
+        return weights.positions[start:end], weights.by_term[start:end]
 
     def row(self, position: int) -> list[tuple[str, float]]:
         """Return every term of the item at ``position`` with its weight; the squares sum to 1."""
-        terms = self._weights.terms
-        return [(terms[term_id], value) for term_id, value in self.weights_at(position).items()]
+        weights = self._weights
+        span = slice(*weights.row_starts[position : position + 2])
+        terms = weights.terms
+        return [
+            (terms[term_id], value)
+            for term_id, value in zip(weights.row_terms[span].tolist(), weights.by_row[span].tolist(), strict=True)
+        ]
 
     def terms_of(self, item_id: str, limit: int = 20) -> tuple[tuple[str, float], ...]:
         """Return the item's ``limit`` weightiest terms, heaviest first; nothing for an unknown item."""

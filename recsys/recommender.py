@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recsys.base import Recommendation
-from recsys.evidence import Evidence
+from recsys.base import Kind, Part, Recommendation
+from recsys.evidence import Evidence, Voice
 from recsys.index import CourseIndex, Flags, Floats, Ints
+from recsys.search.course_search import Hit
 
 _SMALL = 32  # up to here repeated argmax beats sorting all items (1 µs each at 10,000)
 
@@ -23,21 +24,24 @@ class RecommenderSettings:
     """How much each voice counts. What is asked now counts most; popularity only breaks near-ties.
 
     ``variety`` is 1 − λ of MMR: 0 is pure relevance; 0.3 made lists 14–28 % less alike for up to 2 % of NDCG on
-    real enrolments. ``pool`` is how many of the best take part in it.
+    real enrolments. ``found_variety`` is the same among courses that were asked for: there the question decides.
+    ``pool`` is how many of the best take part in it.
     """
 
     query_weight: float = 1.0
     interest_weight: float = 0.3
     popular_weight: float = 0.05
     variety: float = 0.3
+    found_variety: float = 0.1
     pool: int = 20
 
     def __post_init__(self) -> None:
         voices = (self.query_weight, self.interest_weight, self.popular_weight)
         if not all(math.isfinite(weight) and weight >= 0 for weight in voices):
             raise ValueError(f"weights are finite and not negative: {voices}")
-        if not 0 <= self.variety < 1 or self.pool < 1:
-            raise ValueError(f"0 <= variety < 1 and pool >= 1, not {self.variety} and {self.pool}")
+        if not (0 <= self.variety < 1 and 0 <= self.found_variety < 1) or self.pool < 1:
+            varieties = f"{self.variety}, {self.found_variety}"
+            raise ValueError(f"0 <= variety < 1 and pool >= 1, not {varieties} and {self.pool}")
 
 
 class Recommender:
@@ -73,16 +77,45 @@ class Recommender:
         """
         _check_call(query, k)
         barred = self._barred(exclude, allow)
-        liked = _unit_at_most(profile or {}, self.settings.interest_weight)
+        liked = self._liked(profile)
         if asked := self._asked(query):
-            evidence = Evidence(self.index, self._prior, asked, liked)
-            if len(candidates := _open(evidence.asked(), barred)):
+            evidence = self._evidence(asked + liked)
+            if len(candidates := _open(evidence.said_by(len(asked)), barred)):
                 return evidence.explain(self._choose(candidates, evidence.total, k))
-        evidence = Evidence(self.index, self._prior, {}, liked)
+        evidence = self._evidence(liked)
         chosen: list[int] = []
         if evidence.total is not self._prior:
             chosen = self._choose(_open(evidence.total > self._prior, barred), evidence.total, k)
         return evidence.explain(chosen + self._fill(evidence.total, barred, chosen, k))
+
+    def rerank(
+        self, hits: Sequence[Hit], *, profile: Mapping[str, float] | None = None, k: int = 5
+    ) -> list[Recommendation]:
+        """Return up to ``k`` of a search's ``hits``, which are known items, in the order that fits the follower.
+
+        The best hit counts ``query_weight``, the others in proportion; the profile, popularity and variety move
+        them from there. What the hits matched are the parts of kind "query".
+        """
+        at = [self._known(hit.item_id) for hit in hits]
+        if not at:
+            return []
+        share = self.settings.query_weight / (max(hit.score for hit in hits) or 1.0)
+        evidence = self._evidence(self._liked(profile))
+        scores = evidence.total.copy()
+        scores[at] += [share * hit.score for hit in hits]
+        best = self._best(np.array(sorted(at), np.intp), scores, max(k, self.settings.pool))
+        chosen = self._varied(best, scores, k, self.settings.found_variety)
+        asked = {place: _asked_parts(hit, share) for place, hit in zip(at, hits, strict=True)}
+        return [_with(asked[place], rest) for place, rest in zip(chosen, evidence.explain(chosen), strict=True)]
+
+    def explain_found(
+        self, item_id: str, hit: Hit | None, best_score: float, profile: Mapping[str, float] | None = None
+    ) -> Recommendation:
+        """Return the score ``rerank`` gives an item, in parts; ``hit`` is what it matched, if anything."""
+        rest = self.explain(item_id, (), profile)
+        if hit is None or best_score <= 0:
+            return rest
+        return _with(_asked_parts(hit, self.settings.query_weight / best_score), rest)
 
     def popular(self, k: int = 5, exclude: Iterable[str] = (), allow: Flags | None = None) -> list[Recommendation]:
         """Return the ``k`` most popular items, for a stranger; by id where nobody bought anything yet."""
@@ -94,8 +127,7 @@ class Recommender:
         """Return the score ``recommend`` gives the item, in parts. ValueError for an unknown item."""
         _check_call(query, 1)
         at = self._known(item_id)
-        liked = _unit_at_most(profile or {}, self.settings.interest_weight)
-        return Evidence(self.index, self._prior, self._asked(query), liked).explain([at])[0]
+        return self._evidence(self._asked(query) + self._liked(profile)).explain([at])[0]
 
     def similar(
         self, item_id: str, k: int = 5, exclude: Iterable[str] = (), allow: Flags | None = None
@@ -106,8 +138,8 @@ class Recommender:
         """
         _check_call((), k)
         terms = dict(self.index.row(self._known(item_id)))
-        evidence = Evidence(self.index, self._no_prior, terms, {})
-        candidates = _open(evidence.asked(), self._barred([item_id, *exclude], allow))
+        evidence = Evidence(self.index.ids, self._no_prior, voices := self._voices("query", terms))
+        candidates = _open(evidence.said_by(len(voices)), self._barred([item_id, *exclude], allow))
         return evidence.explain(self._best(candidates, evidence.total, k))
 
     def _known(self, item_id: str) -> int:
@@ -116,11 +148,23 @@ class Recommender:
             raise ValueError(f"no item {item_id!r} in this index")
         return at
 
-    def _asked(self, query: Sequence[str]) -> dict[str, float]:
+    def _asked(self, query: Sequence[str]) -> list[Voice]:
         """Return the known terms of the query as a vector of length ``query_weight``, rarer terms longer."""
         weights = {term: weight for term in query if (weight := self.index.idf(term)) > 0}
         length = math.hypot(*weights.values())
-        return {term: self.settings.query_weight * weight / length for term, weight in weights.items()}
+        return self._voices(
+            "query", {term: self.settings.query_weight * weight / length for term, weight in weights.items()}
+        )
+
+    def _liked(self, profile: Mapping[str, float] | None) -> list[Voice]:
+        return self._voices("interest", _unit_at_most(profile or {}, self.settings.interest_weight))
+
+    def _voices(self, kind: Kind, weights: Mapping[str, float]) -> list[Voice]:
+        posting = self.index.posting
+        return [Voice(kind, term, *found, weight) for term, weight in weights.items() if (found := posting(term))]
+
+    def _evidence(self, voices: Sequence[Voice]) -> Evidence:
+        return Evidence(self.index.ids, self._prior, voices)
 
     def _barred(self, exclude: Iterable[str], allow: Flags | None) -> Flags | None:
         if isinstance(exclude, str):
@@ -135,7 +179,8 @@ class Recommender:
         return barred
 
     def _choose(self, candidates: Ints, scores: Floats, k: int) -> list[int]:
-        return self._varied(self._best(candidates, scores, max(k, self.settings.pool)), scores, k)
+        best = self._best(candidates, scores, max(k, self.settings.pool))
+        return self._varied(best, scores, k, self.settings.variety)
 
     def _best(self, candidates: Ints, scores: Floats, n: int) -> list[int]:
         """Return the ``n`` best of the ascending ``candidates``; ties by popularity, then position."""
@@ -147,9 +192,8 @@ class Recommender:
         best: list[int] = candidates[order].tolist()
         return best
 
-    def _varied(self, best: list[int], scores: Floats, k: int) -> list[int]:
+    def _varied(self, best: list[int], scores: Floats, k: int, variety: float) -> list[int]:
         """Choose ``k`` of ``best`` by maximal marginal relevance: good, and unlike those already chosen."""
-        variety = self.settings.variety
         if variety == 0 or min(k, len(best)) <= 1:
             return best[:k]
         rows = self.index.sketches(best)
@@ -180,6 +224,19 @@ class Recommender:
             found.append(at)
             left[at] = -np.inf
         return found
+
+
+def _asked_parts(hit: Hit, share: float) -> tuple[Part, ...]:
+    return tuple(
+        [
+            Part("query", match.term, match.share * share, match.typed if match.corrected else "")
+            for match in hit.matches
+        ]
+    )
+
+
+def _with(asked: tuple[Part, ...], rest: Recommendation) -> Recommendation:
+    return Recommendation(rest.item_id, sum([part.value for part in asked]) + rest.score, asked + rest.parts)
 
 
 def _check_call(query: Sequence[str], k: int) -> None:

@@ -34,10 +34,13 @@ async def words(config: Config) -> list[Finding]:
     """Find out whether the word lists can be read."""
     try:
         await asyncio.to_thread(doors.tokenizer, config)
+        await asyncio.to_thread(doors.synonyms, config)
     except ConfigError as error:
-        advice = "检查 [recsys] stop_words_file 和 user_words_file；仓库自带的在 data/ 里，UTF-8 编码"
+        advice = (
+            "检查 [recsys] 的 stop_words_file、user_words_file 和 synonyms_file；仓库自带的在 data/ 里，UTF-8 编码"
+        )
         return [Finding("words", False, "；".join(error.problems), advice)]
-    return [Finding("words", True, "停用词和用户词都能读")]
+    return [Finding("words", True, "停用词、用户词和同义词都能读")]
 
 
 async def database(config: Config) -> list[Finding]:

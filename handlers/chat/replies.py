@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import quote
 
 from bot.models import Course, Order, OrderState
-from recsys.base import Recommendation
+from recsys.base import Part, Recommendation
 
 PRIVACY = "为了推荐更合适的课，我会记住你聊到的兴趣；回复「隐私」可以查看或关闭。"
 HINT = "回复数字看详情，也可以说「换一批」「便宜点」「为什么」。"
 STARTERS = ("热门课程", "免费课程", "我想学数据分析")
+LIMITS: Mapping[str, str] = {"price": "价格", "level": "难度", "length": "时长"}
 ORDER_STATES: Mapping[OrderState, str] = {
     OrderState.PENDING: "待付款",
     OrderState.PAID: "已付款",
@@ -77,22 +78,27 @@ def new_head() -> str:
     return "最新上架："
 
 
-def reason(found: Recommendation, mode: str) -> str:
-    """Say honestly why a course is in the list."""
+def reason(found: Recommendation, mode: str, spell: Callable[[str], str]) -> str:
+    """Say honestly why a course is in the list: the follower's own words, else what they are taken to mean."""
     if mode == "new":
         return "新上架"
     asked = [
-        part.term for part in sorted(found.parts, key=lambda p: -p.value) if part.kind == "query" and part.value > 0
+        part for part in sorted(found.parts, key=lambda p: -p.value) if part.kind == "query" and part.value > 0
     ]
-    asked = [
-        term for term in asked if term.isascii() or not any(term != other and term in other for other in asked)
-    ]
+    said = _whole([part.term for part in asked if not part.typed])
+    if said:
+        return f"因为你提到「{'」「'.join(map(spell, said[:2]))}」"
     if asked:
-        return f"因为你提到「{'」「'.join(asked[:2])}」"
+        return f"这门讲「{spell(asked[0].term)}」"
     liked = found.reason
     if liked is not None and liked.kind == "interest":
-        return f"因为你关注「{liked.term}」"
+        return f"因为你关注「{spell(liked.term)}」"
     return "最近学的人多" if liked is not None else "可以先看看简介"
+
+
+def _whole(terms: Sequence[str]) -> list[str]:
+    """Leave out the pieces of longer words that are there too."""
+    return [term for term in terms if term.isascii() or not any(term != other and term in other for other in terms)]
 
 
 def course_line(number: int, course: Course, why: str, turn: int) -> str:
@@ -109,6 +115,22 @@ def course_list(head: str, lines: Sequence[str]) -> str:
 def found_head(words: Sequence[str]) -> str:
     """Say what the list answers."""
     return f"关于{_quoted(words)}，我挑了这几门：" if words else "给你挑了这几门："
+
+
+def meant_head(word: str) -> str:
+    """Say what a misspelt word was taken for."""
+    return f"你是想找「{word}」吧？我挑了这几门："
+
+
+def relaxed_head(limits: Sequence[str]) -> str:
+    """Say which limits no course keeps to."""
+    named = "、".join(LIMITS[each] for each in limits)
+    return f"没有完全符合{named}要求的课，这几门最接近："
+
+
+def nothing_free_here() -> str:
+    """Say that the subject has no free course, before the free ones of other subjects."""
+    return "这个方向暂时没有免费课，别的方向有："
 
 
 def nearest_head(words: Sequence[str]) -> str:
@@ -259,19 +281,26 @@ def nothing_to_undo() -> str:
     return "没有可以撤销的操作。"
 
 
-def why(entries: Sequence[tuple[str, Recommendation]]) -> str:
+def why(entries: Sequence[tuple[str, Recommendation]], spell: Callable[[str], str]) -> str:
     """Explain a list: for each course its strongest parts and their share of the score."""
     lines = []
     for number, (title, found) in enumerate(entries, 1):
         total = sum(abs(part.value) for part in found.parts) or 1.0
         parts = sorted(found.parts, key=lambda part: -abs(part.value))[:3]
-        shares = "，".join(f"{_part(part.kind, part.term)} {part.value / total:+.0%}" for part in parts)
+        shares = "，".join(f"{_part(part, spell)} {part.value / total:+.0%}" for part in parts)
         lines.append(f"{number}. {title}：{shares or '新课上架'}")
     return "\n".join(["每门课的推荐理由（占比）：", *lines, "觉得不准？回复「不感兴趣 数字」或「我的兴趣」调整。"])
 
 
-def _part(kind: str, term: str) -> str:
-    return {"query": f"你提到「{term}」", "interest": f"你关注「{term}」"}.get(kind, "大家在学")
+def _part(part: Part, spell: Callable[[str], str]) -> str:
+    term = spell(part.term)
+    match part.kind:
+        case "query":
+            return f"这门讲「{term}」" if part.typed else f"你提到「{term}」"
+        case "interest":
+            return f"你关注「{term}」"
+        case _:
+            return "大家在学"
 
 
 def human(contact: str) -> str:

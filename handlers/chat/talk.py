@@ -16,7 +16,7 @@ class Talk:
 
     turn: int = 0
     mode: str = ""
-    words: list[str] = field(default_factory=list)
+    text: str = ""
     cap_fen: int | None = None
     seen: list[str] = field(default_factory=list)
     lists: dict[str, list[str]] = field(default_factory=dict)
@@ -29,9 +29,9 @@ class Talk:
         """The list that a bare number means."""
         return self.lists.get(str(self.turn), [])
 
-    def ask(self, mode: str, words: list[str], cap_fen: int | None = None) -> None:
+    def ask(self, mode: str, text: str = "", cap_fen: int | None = None) -> None:
         """Begin a new search; what was shown for the former one may be shown again."""
-        self.mode, self.words, self.cap_fen, self.seen = mode, words, cap_fen, []
+        self.mode, self.text, self.cap_fen, self.seen = mode, text, cap_fen, []
 
     def show(self, course_ids: list[str]) -> None:
         """Note a new list; the last few stay, for taps on older messages."""

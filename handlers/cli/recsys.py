@@ -36,13 +36,12 @@ def recommend(desk: Desk, openid: str, words: str, as_json: bool) -> None:
     with desk.shop() as shop:
         text, exclude = _stocked(shop, openid)
         found = shop.suggestions.suggest(
-            shop.suggestions.words(words),
+            shop.suggestions.understand(words),
             shop.suggestions.profile(text),
             now=shop.clock.now(),
             exclude=exclude,
-            cap_fen=None,
             k=shop.config.chat.list_size,
-        )
+        ).courses
         titles = shop.suggestions.shelf.courses
         rows = [
             {"course_id": f.item_id, "title": titles[f.item_id].title, "score": round(f.score, 4), "basis": f.basis}
@@ -63,8 +62,9 @@ def explain(desk: Desk, openid: str, course_id: str, words: str, as_json: bool) 
         text, _exclude = _stocked(shop, openid)
         if course_id not in shop.suggestions.shelf.courses:
             raise NotFound(f"没有在售的课程 {course_id}")
-        weights = shop.suggestions.profile(text).weights(shop.clock.now().timestamp())
-        found = shop.suggestions.shelf.recommender.explain(course_id, shop.suggestions.words(words), weights)
+        suggestions = shop.suggestions
+        wish, profile = suggestions.understand(words), suggestions.profile(text)
+        found = suggestions.explain(course_id, wish, profile, shop.clock.now())
     rows = [{"kind": p.kind, "term": p.term, "value": round(p.value, 4)} for p in found.parts]
     show(rows, as_json=as_json, empty="没有依据（得分为 0）")
 

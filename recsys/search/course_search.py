@@ -158,6 +158,19 @@ class CourseSearch:
                 return Found(tuple(kept), dropped)
         return Found(tuple(best), wish.limits)
 
+    def allowed(self, wish: Wish) -> Flags:
+        """Return which positions keep to every limit of a wish and are not what it is ``without``."""
+        return self._free(wish, None, ()) & self._within(wish, ())
+
+    def hit(self, item_id: str, wish: Wish) -> Hit | None:
+        """Return what one item has to say to a wish's subject, limits aside; None when it is no answer."""
+        at = self._position.get(item_id)
+        asked = self.wording.read(wish.subject)
+        if at is None or not asked:
+            return None
+        scores, evidence = self._score(asked, wish.refining)
+        return _hit(item_id, evidence.at([at], len(self.ids))[at]) if scores[at] > 0 else None
+
     def _free(self, wish: Wish, allow: Flags | None, exclude: Collection[str]) -> Flags:
         free = np.ones(len(self.ids), np.bool_) if allow is None else allow.copy()
         free[[self._position[item_id] for item_id in exclude if item_id in self._position]] = False

@@ -18,6 +18,7 @@ def run(tmp_path):
         f'[store]\nurl = "sqlite:///{tmp_path}/zhike.db"\n'
         f'[recsys]\nstop_words_file = "{ROOT}/data/stop_words.txt"\n'
         f'user_words_file = "{ROOT}/data/user_words.txt"\n'
+        f'synonyms_file = "{ROOT}/data/synonyms.txt"\n'
     )
 
     def call(*words):

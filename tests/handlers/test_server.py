@@ -24,6 +24,7 @@ oauth_base = "{CLOSED}"
 [recsys]
 stop_words_file = "{ROOT}/data/stop_words.txt"
 user_words_file = "{ROOT}/data/user_words.txt"
+synonyms_file = "{ROOT}/data/synonyms.txt"
 [store]
 url = "sqlite:///zhike.db"
 """

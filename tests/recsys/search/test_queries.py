@@ -34,6 +34,17 @@ def test_the_set_is_large_varied_and_sound() -> None:
     assert not any(query.expected for query in asked if query.kind == "none")
 
 
+def test_a_stranger_is_answered_nearly_as_well(sample) -> None:
+    blind = queries("blind.tsv")
+    items, _ = catalogue()
+    ways = {"tf-idf": by_tfidf(items), "ours": by_search(sample)}
+
+    ((_tfidf, _), (ours, _)) = next(row for kind, _, row in table(blind, ways) if kind == "all")
+
+    assert len(blind) == 160
+    assert ours >= 0.9
+
+
 def test_every_field_of_the_catalogue_is_asked_for() -> None:
     categories = {item.item_id: item.category for item in catalogue()[0]}
 
