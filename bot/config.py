@@ -83,6 +83,13 @@ def _addresses(values: tuple[str, ...]) -> str | None:
     return None if same else '应是 IP 地址的列表，如 ["127.0.0.1"]'
 
 
+def _boosts(values: tuple[str, ...]) -> str | None:
+    good = all(
+        re.fullmatch(r"[^=\s]+=\d{1,2}(\.\d+)?", value) and float(value.rpartition("=")[2]) > 0 for value in values
+    )
+    return None if good else '应是“课程编号=倍数”的列表，倍数大于 0，如 ["EDU001=2", "HEA003=0.5"]'
+
+
 def _store_url(value: str) -> str | None:
     return None if re.fullmatch(r"sqlite:///.+", value) else "应形如 sqlite:///data/var/zhike.db"
 
@@ -154,12 +161,17 @@ class RecsysSettings:
     interest_half_life_days: float = _setting(30.0, _between(1, 3650))
     popularity_half_life_days: float = _setting(14.0, _between(1, 3650))
     interest_weight: float = _setting(0.3, _between(0, 5))
+    bought_weight: float = _setting(0.3, _between(0, 5))
     popularity_weight: float = _setting(0.05, _between(0, 5))
     variety: float = _setting(0.3, _between(0, 0.95))
+    boosts: tuple[str, ...] = _setting((), _boosts)
+    explore: bool = _setting(default=True)
+    fresh_days: int = _setting(14, _between(1, 365))
     refresh_seconds: float = _setting(1.0, _between(0.05, 3600))
     stop_words_file: str = _setting("data/stop_words.txt")
     user_words_file: str = _setting("data/user_words.txt")
     synonyms_file: str = _setting("data/synonyms.txt")
+    models_dir: str = _setting("data/var/models")
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +212,7 @@ SECTIONS: Mapping[str, type] = {
 REQUIRED_TO_SERVE = ("app_id", "app_secret", "original_id", "token")
 REQUIRED_TO_SELL = ("cert_serial_no", "private_key_file", "apiv3_key", "public_key_id", "public_key_file")
 FILE_KEYS = frozenset(
-    {"private_key_file", "public_key_file", "stop_words_file", "user_words_file", "synonyms_file"}
+    {"private_key_file", "public_key_file", "stop_words_file", "user_words_file", "synonyms_file", "models_dir"}
 )
 
 
@@ -298,8 +310,10 @@ class _Reader:
 
 def _convert(value: Any, kind: Any) -> Any:
     """Turn a TOML or environment value into the declared type. ``ValueError`` says what it should be."""
-    if kind is bool or isinstance(value, bool):
-        raise ValueError("这里不接受 true/false")
+    if kind is bool:
+        return _switch(value)
+    if isinstance(value, bool):
+        raise ValueError("这里不接受 true/false")  # noqa: TRY004 - one kind of refusal
     if kind is str and isinstance(value, str):
         return value.strip()
     if kind is int:
@@ -309,6 +323,15 @@ def _convert(value: Any, kind: Any) -> Any:
     if kind == tuple[str, ...]:
         return _strings(value)
     raise ValueError("应是一段文字（写在引号里）")
+
+
+def _switch(value: Any) -> bool:
+    said = value.strip().lower() if isinstance(value, str) else value
+    if said in (True, "true", "1"):
+        return True
+    if said in (False, "false", "0"):
+        return False
+    raise ValueError("应是 true 或 false")
 
 
 def _number(value: Any, kind: type[int | float], should: str) -> int | float:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.counters import Counters
+from bot.nightly import Nightly
 from bot.orders import Orders
 from bot.outbox import Outbox
 from bot.ports import Clock
@@ -38,6 +39,7 @@ class Jobs:
         orders: Orders,
         outbox: Outbox,
         suggestions: Suggestions,
+        nightly: Nightly,
         counters: Counters,
         pause_seconds: float,
     ) -> None:
@@ -46,6 +48,7 @@ class Jobs:
         self._orders = orders
         self._outbox = outbox
         self._suggestions = suggestions
+        self._nightly = nightly
         self._counters = counters
         self._pause = pause_seconds
         self._holder = secrets.token_hex(8)
@@ -70,6 +73,7 @@ class Jobs:
         if leased:
             done += await self._guarded("orders", self._orders.run_due())
         done += await self._guarded("abandoned", self._answer_abandoned(now))
+        done += await self._guarded("training", self._nightly.start_if_due())
         done += await self._guarded("shelf", self._suggestions.refresh(self._store, now))
         if self._purged is None or now - self._purged > PURGE_EVERY:
             self._purged = now

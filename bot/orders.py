@@ -15,7 +15,16 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
-from bot.errors import AlreadyPaid, NotAllowed, NotFound, PayRejected, PayUnknown, TradeClosed, TradeNoUsed
+from bot.errors import (
+    AlreadyPaid,
+    NotAllowed,
+    NotFound,
+    PayRejected,
+    PayUnknown,
+    TradeClosed,
+    TradeNoUsed,
+    ZhikeError,
+)
 from bot.models import (
     Attempt,
     AttemptState,
@@ -95,9 +104,10 @@ def new_order_no(now: datetime) -> str:
 
 
 def next_query(attempt: Attempt, now: datetime) -> datetime:
-    """Say when to ask WeChat again, at the latest when the time to pay is over."""
-    delay = QUERY_DELAYS[min(attempt.tries, len(QUERY_DELAYS) - 1)]
-    return min(now + timedelta(seconds=delay), max(attempt.time_expire + GRACE, now + timedelta(seconds=5)))
+    """Say when to ask WeChat again: ever more rarely, and once at the moment when the time to pay is over."""
+    later = now + timedelta(seconds=QUERY_DELAYS[min(attempt.tries, len(QUERY_DELAYS) - 1)])
+    over = attempt.time_expire + GRACE
+    return min(later, over) if over > now else later
 
 
 def _nobody() -> None:
@@ -208,10 +218,7 @@ class Orders:
 
     async def _prepay(self, attempt: Attempt) -> str:
         try:
-            return await self._gateway.prepay(attempt.trade_type, attempt.request)
-        except PayUnknown:
-            log.warning("attempt.unknown no=%s", attempt.out_trade_no)
-            return await self._gateway.prepay(attempt.trade_type, attempt.request)
+            return await self._prepay_or_repeat(attempt)
         except AlreadyPaid:
             await self.sync_attempt(attempt.out_trade_no)
             raise
@@ -220,6 +227,13 @@ class Orders:
         except PayRejected:
             await self._fail(attempt)
             raise
+
+    async def _prepay_or_repeat(self, attempt: Attempt) -> str:
+        try:
+            return await self._gateway.prepay(attempt.trade_type, attempt.request)
+        except PayUnknown:
+            log.warning("attempt.unknown no=%s", attempt.out_trade_no)
+            return await self._gateway.prepay(attempt.trade_type, attempt.request)
 
     async def _fail(self, attempt: Attempt) -> None:
         def work(tx: Tx) -> None:
@@ -278,7 +292,10 @@ class Orders:
                 raise AlreadyPaid(0, "ORDERPAID", "这笔订单已有一次付款，正在核对")
 
     async def _close(self, attempt: Attempt) -> bool:
-        """Close one attempt at WeChat; True when it is surely closed. A paid one is booked instead."""
+        """Close one attempt at WeChat; True when it is surely closed. A paid one is booked instead.
+
+        While it is not closed it is asked about again later, whether this returns False or raises.
+        """
         no = attempt.out_trade_no
         await self._store.write(lambda tx: tx.attempts.move(no, AttemptState.CLOSING, OPEN))
         try:
@@ -351,6 +368,8 @@ class Orders:
             return f"商户号不符：{trade.mch_id}"
         if trade.app_id != self._merchant.app_id:
             return f"AppID 不符：{trade.app_id}"
+        if trade.paid and not trade.transaction_id:
+            return "没有微信支付单号"
         if trade.paid and trade.currency != "CNY":
             return f"币种不符：{trade.currency}"
         if trade.paid and trade.total_fen != attempt.total_fen:
@@ -407,7 +426,6 @@ class Orders:
             closed = await self._close(attempt)
         except (PayUnknown, PayRejected) as error:
             log.warning("attempt.close_failed no=%s error=%s", attempt.out_trade_no, error)
-            await self._reschedule(attempt)
             return
         if closed:
             await self._cancel_over(attempt.order_no)
@@ -442,7 +460,7 @@ class Orders:
             if attempt.state in UNSETTLED:
                 await self.sync_attempt(attempt.out_trade_no)
         for refund in await self._store.read(lambda tx: tx.refunds.of(order_no)):
-            if refund.state in (RefundState.NEW, RefundState.PROCESSING):
+            if refund.state in UNFINISHED:
                 await self.push_refund(refund.out_refund_no)
         fresh = await self._store.read(lambda tx: tx.orders.get(order_no))
         assert fresh is not None
@@ -453,10 +471,17 @@ class Orders:
         now = self._clock.now()
         attempts = await self._store.read(lambda tx: tx.attempts.due(now))
         for attempt in attempts:
-            await self.sync_attempt(attempt.out_trade_no)
+            try:
+                await self.sync_attempt(attempt.out_trade_no)
+            except ZhikeError:  # the others must not wait behind it
+                log.exception("attempt.sync_failed no=%s", attempt.out_trade_no)
+                await self._reschedule(attempt)
         refunds = await self._store.read(lambda tx: tx.refunds.due(now))
         for refund in refunds:
-            await self.push_refund(refund.out_refund_no)
+            try:
+                await self.push_refund(refund.out_refund_no)
+            except ZhikeError:
+                log.exception("refund.push_failed no=%s", refund.out_refund_no)
         expired = await self._store.read(lambda tx: tx.orders.expired(now))
         for order in expired:
             await self._cancel_over(order.order_no)
@@ -510,7 +535,7 @@ class Orders:
             left = attempt.total_fen - sum(each.amount_fen for each in live)
             amount = left if amount_fen is None else amount_fen
             if not 0 < amount <= left:
-                raise NotAllowed(f"订单 {order_no} 最多还能退 {left / 100:.2f} 元")
+                raise NotAllowed(f"订单 {order_no} 最多还能退 {left // 100}.{left % 100:02d} 元")
             return self._add_refund(tx, order, attempt, amount, reason, now)
 
         refund = await self._store.write(work, durable=True)
@@ -529,7 +554,7 @@ class Orders:
     async def push_refund(self, out_refund_no: str) -> None:
         """Send a refund that WeChat does not know yet, or ask about one that it does."""
         refund = await self._store.read(lambda tx: tx.refunds.get(out_refund_no))
-        if refund is None or refund.state not in (RefundState.NEW, RefundState.PROCESSING):
+        if refund is None or refund.state not in UNFINISHED:
             await self._store.write(lambda tx: tx.refunds.schedule(out_refund_no, None))
             return
         at = self._clock.now() + timedelta(seconds=REFUND_DELAYS[min(refund.tries, len(REFUND_DELAYS) - 1)])
@@ -570,7 +595,7 @@ class Orders:
 
     def _book_refund(self, tx: Tx, facts: RefundFacts, now: datetime) -> None:
         refund = tx.refunds.get(facts.out_refund_no)
-        if refund is None or (facts.refund_fen and facts.refund_fen != refund.amount_fen):
+        if refund is None or facts.refund_fen != refund.amount_fen or facts.out_trade_no != refund.out_trade_no:
             tx.anomalies.add("refund_mismatch", facts.out_refund_no, "微信退款与本地记录不符", now)
             return
         open_states = (*UNFINISHED, RefundState.REJECTED)
@@ -584,7 +609,7 @@ class Orders:
             tx.anomalies.add(
                 f"refund_{facts.status.lower()}", refund.out_refund_no, "退款没有到账，请人工处理", now
             )
-        if facts.status != "PROCESSING":
+        if facts.status in {"SUCCESS", "ABNORMAL", "CLOSED"}:
             tx.refunds.schedule(refund.out_refund_no, None)
 
     def _refund_succeeded(self, tx: Tx, refund: Refund, now: datetime) -> None:

@@ -18,7 +18,7 @@ from bot.store import Store, Tx
 log = logging.getLogger("zhike.outbox")
 MESSAGE_WINDOW = 48 * 3600
 TOUCH_WINDOW = 60
-CLAIM = timedelta(seconds=60)
+CLAIM = timedelta(seconds=60)  # longer than any one message may take to be sent, a new token included
 BATCH = 20
 MAX_TRIES = 8
 WINDOW_SHUT = frozenset({45015, 45047, 45008, 70000, 48001, 43004})
@@ -67,7 +67,7 @@ class Outbox:
             return
         window = await self._store.write(lambda tx: self._charge(tx, row, now))
         if window is None:
-            log.info("outbox.held kind=%s key=%s", row.kind, row.key)
+            log.info("outbox.not_sent kind=%s key=%s", row.kind, row.key)
             return
         try:
             await self._messenger.send_text(row.openid, content)
@@ -80,7 +80,13 @@ class Outbox:
             log.info("outbox.sent kind=%s key=%s", row.kind, row.key)
 
     def _charge(self, tx: Tx, row: OutboxRow, now: datetime) -> str | None:
-        """Take one message from an open window, the shorter first; None leaves the row for the next chat."""
+        """Take one message from an open window, the shorter first; None when there is none or the row is not ours.
+
+        A row that no window is open for waits for the next chat. Each row's claim begins anew when its turn comes,
+        so that those behind a slow one are not sent by another worker as well.
+        """
+        if not tx.outbox.keep(row, now + CLAIM):
+            return None
         follower = tx.followers.get(row.openid)
         if follower is not None and follower.subscribed:
             for kind, seconds, limit in self._limits:

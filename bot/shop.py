@@ -10,6 +10,7 @@ from bot.config import Config
 from bot.counters import Counters
 from bot.jobs import Jobs
 from bot.models import OutboxRow
+from bot.nightly import Nightly
 from bot.orders import Merchant, Orders
 from bot.outbox import Outbox
 from bot.ports import Clock, Messenger, OAuth, PayGateway, SystemClock
@@ -51,15 +52,16 @@ def open_shop(
     """Open the store and wire the services; what is not passed in is the real thing.
 
     The caller owns the shop and closes it; open one per process. ``StoreError`` when the database cannot be
-    opened, ``ConfigError`` when the keys of the merchant cannot be read.
+    opened, ``ConfigError`` when the keys of the merchant or a word list cannot be read.
     """
     clock = clock or SystemClock()
     gateway = gateway or doors.pay_gateway(config, clock)
     tokenizer = tokenizer or doors.tokenizer(config)
+    synonyms = doors.synonyms(config)
     store = SqliteStore(config.store.path)
     account = doors.account(config, store, clock)
     messenger = messenger or account
-    suggestions = Suggestions(config.recsys, tokenizer, doors.synonyms(config), now=clock.now())
+    suggestions = Suggestions(config.recsys, tokenizer, synonyms, now=clock.now())
     counters = Counters(clock.now())
     orders = Orders(
         store,
@@ -83,6 +85,7 @@ def open_shop(
         orders=orders,
         outbox=outbox,
         suggestions=suggestions,
+        nightly=Nightly(config, store, clock),
         counters=counters,
         pause_seconds=config.recsys.refresh_seconds,
     )

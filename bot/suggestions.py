@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
+from random import Random
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +22,12 @@ from numpy.typing import NDArray
 from bot.config import RecsysSettings
 from bot.models import Course, CourseStatus
 from bot.store import Store, Tx
-from recsys.base import Item, Recommendation, Signal
+from recsys.artefacts import Artefacts, BrokenArtefact
+from recsys.base import Item, Part, Recommendation, Signal
+from recsys.evidence import Voice
+from recsys.exploring import draw
 from recsys.index import CourseIndex
+from recsys.live import Companions, Live
 from recsys.popularity import Popularity
 from recsys.profile import Profile
 from recsys.recommender import Recommender, RecommenderSettings
@@ -35,6 +42,10 @@ TERMS_OF_A_COURSE = 12
 POPULARITY_AGE_SECONDS = 60.0
 SURE = 0.8  # what a word must be worth beside the one typed, to be taken for it
 CANDIDATES = 30  # how many of the courses found may change places for the follower's sake
+DAY = 86_400.0
+MOST_FRESH = 0.2  # of the shop: where more is new, newness says nothing
+SHORTEST_WITH_FRESH = 3
+BOOST_WEIGHT = 0.1  # what the natural logarithm of a boost adds to a score, in which the best answer counts 1
 LATIN = re.compile(r"[A-Za-z][A-Za-z0-9.+#-]*")
 
 
@@ -48,17 +59,39 @@ class Shelf:
     spelling: Mapping[str, str]
     recommender: Recommender
     search: CourseSearch
+    companions: Companions | None
     prices: NDArray[np.int64]
     newest: tuple[str, ...]
+    fresh: Mapping[str, tuple[int, int]]
     counted_at: float
 
     def affordable(self, cap_fen: int | None) -> NDArray[np.bool_] | None:
         """Return which positions cost at most ``cap_fen``; None when price does not matter."""
         return None if cap_fen is None else self.prices <= cap_fen
 
+    def title(self, course_id: str) -> str:
+        """Return the title of a course on sale; empty for any other."""
+        course = self.courses.get(course_id)
+        return course.title if course is not None else ""
+
     def spell(self, word: str) -> str:
         """Return a folded word as the catalogue writes it: "python" becomes "Python"."""
         return self.spelling.get(word, word)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What recommending may know of a follower: the profile, and the courses they have, oldest first."""
+
+    profile: Profile | None = None
+    owned: Sequence[str] = ()
+
+    def interests(self, now: datetime) -> dict[str, float]:
+        """Return the weight of each term of the profile at ``now``."""
+        return self.profile.weights(now.timestamp()) if self.profile is not None else {}
+
+
+STRANGER = Person()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,33 +124,83 @@ class Suggestions:
     """The service of suggesting. Reading is thread-safe; ``refresh`` swaps the whole shelf at once."""
 
     def __init__(
-        self, settings: RecsysSettings, tokenizer: Tokenizer, synonyms: Synonyms, *, now: datetime
+        self,
+        settings: RecsysSettings,
+        tokenizer: Tokenizer,
+        synonyms: Synonyms,
+        *,
+        now: datetime,
+        rng: Random | None = None,
     ) -> None:
+        self._rng = rng or Random()  # noqa: S311 - draws which new course is shown, not a secret
         self._settings = settings
         self._tokenizer = tokenizer
         self._synonyms = synonyms
-        self._weights = RecommenderSettings(
-            interest_weight=settings.interest_weight,
-            popular_weight=settings.popularity_weight,
-            variety=settings.variety,
-        )
-        self.shelf = self._stock(-1, [], {}, now.timestamp(), None)
+        self._artefacts = Artefacts(Path(settings.models_dir))
+        self._trained: tuple[str, Live] | None = None
+        self._factors: Mapping[str, float] = {}
+        self.shelf = self._stock(-1, [], {}, {}, now.timestamp(), None)
 
     # Keeping up with the catalogue ---------------------------------------------------------------------------
 
     async def refresh(self, store: Store, now: datetime) -> bool:
-        """Build a new shelf if the catalogue changed or the popularity grew old; True when it was replaced."""
+        """Build a new shelf if catalogue or model changed or the popularity grew old; True when it was replaced."""
         version = await store.read(lambda tx: tx.versions.get("catalogue"))
+        learned = await asyncio.to_thread(self._learn_anew)
         seconds = now.timestamp()
         old = self.shelf
-        if version == old.version and seconds - old.counted_at < POPULARITY_AGE_SECONDS:
+        if not learned and version == old.version and seconds - old.counted_at < POPULARITY_AGE_SECONDS:
             return False
-        courses, counts = await store.read(
-            lambda tx: (tx.courses.all(status=CourseStatus.PUBLISHED), tx.popularity.all())
+        courses, counts, trials = await store.read(
+            lambda tx: (tx.courses.all(status=CourseStatus.PUBLISHED), tx.popularity.all(), tx.trials.all())
         )
-        self.shelf = await asyncio.to_thread(self._stock, version, courses, counts, seconds, old)
+        self.shelf = await asyncio.to_thread(self._stock, version, courses, counts, trials, seconds, old)
         if version != old.version:
             log.info("shelf.stocked version=%d courses=%d", version, len(courses))
+        return True
+
+    def _weights(self) -> RecommenderSettings:
+        """Return the weights of the settings, times what clicks taught."""
+        settings, factor = self._settings, self._factors.get
+        return RecommenderSettings(
+            query_weight=factor("query", 1.0),
+            interest_weight=settings.interest_weight * factor("interest", 1.0),
+            popular_weight=settings.popularity_weight * factor("popular", 1.0),
+            variety=settings.variety,
+        )
+
+    def _editor(self, ids: Sequence[str]) -> NDArray[np.float64] | None:
+        """Return what the house adds to each course; None when it puts none forward."""
+        boosts = read_boosts(self._settings.boosts)
+        return BOOST_WEIGHT * np.log([boosts.get(course_id, 1.0) for course_id in ids]) if boosts else None
+
+    def _fresh(
+        self, courses: Sequence[Course], trials: Mapping[str, tuple[int, int]], now: float
+    ) -> dict[str, tuple[int, int]]:
+        """Return the new courses with how they fared; none while most of the shop is new."""
+        since = now - self._settings.fresh_days * DAY
+        fresh = [each.course_id for each in courses if each.created_at and each.created_at.timestamp() >= since]
+        if not self._settings.explore or len(fresh) > MOST_FRESH * len(courses):
+            return {}
+        return {course_id: trials.get(course_id, (0, 0)) for course_id in fresh}
+
+    def _learn_anew(self) -> bool:
+        """Load the model in force if it is another one than before; one that is broken leaves the former in use."""
+        version = self._artefacts.current()
+        if version == (self._trained[0] if self._trained else None):
+            return False
+        if version is None:
+            self._trained, self._factors = None, {}
+            log.info("model.dropped")
+            return True
+        try:
+            artefact = self._artefacts.open(version)
+            self._trained = version, Live().load(artefact.folder)
+            self._factors = {kind: float(factor) for kind, factor in artefact.facts.get("factors", {}).items()}
+        except (BrokenArtefact, OSError, ValueError, KeyError, TypeError) as error:
+            log.warning("model.not_loaded version=%s why=%s", version, error)
+            return False
+        log.info("model.loaded version=%s", version)
         return True
 
     def _stock(
@@ -125,6 +208,7 @@ class Suggestions:
         version: int,
         courses: Sequence[Course],
         counts: Mapping[str, tuple[float, float]],
+        trials: Mapping[str, tuple[int, int]],
         now: float,
         old: Shelf | None,
     ) -> Shelf:
@@ -144,7 +228,9 @@ class Suggestions:
             titles={_bare(course.title): course for course in reversed(courses)},
             spelling=_spelling(courses),
             search=search,
-            recommender=Recommender(index, popularity.array(index, now), self._weights),
+            companions=Companions(self._trained[1], index.ids) if self._trained else None,
+            recommender=Recommender(index, popularity.array(index, now), self._weights(), self._editor(index.ids)),
+            fresh=self._fresh(courses, trials, now),
             prices=np.array([by_id[item_id].price_fen for item_id in index.ids], dtype=np.int64),
             newest=tuple(course.course_id for course in newest),
             counted_at=now,
@@ -175,43 +261,83 @@ class Suggestions:
         said = dict.fromkeys(each.says for each in asked if each.says == each.term and each.weight >= SURE)
         return tuple(said) or self.words(wish.subject)
 
-    def suggest(
-        self,
-        wish: Wish,
-        profile: Profile | None,
-        *,
-        now: datetime,
-        exclude: Collection[str],
-        k: int,
-    ) -> Suggested:
-        """Return up to ``k`` courses for this wish and this profile; popular ones where neither says anything."""
-        interests = profile.weights(now.timestamp()) if profile is not None else {}
+    def suggest(self, wish: Wish, person: Person, *, now: datetime, exclude: Collection[str], k: int) -> Suggested:
+        """Return up to ``k`` courses for this wish and this person; popular ones where neither says anything."""
+        interests = person.interests(now)
         shelf = self.shelf
         if wish.subject or wish.refining:
             found = shelf.search.search(wish, exclude=exclude, k=max(k, CANDIDATES))
             if found.hits:
-                best = shelf.recommender.rerank(found.hits, profile=interests, k=k)
+                voices = self._voices(person, {})
+                best = shelf.recommender.rerank(found.hits, profile=interests, voices=voices, k=k)
+                fitting = [(hit.item_id, hit.score) for hit in found.hits if hit.item_id in shelf.fresh]
+                best = self._with_fresh(best, fitting, k, lambda at: self.explain(at, wish, person, now))
                 return Suggested(best, answered=True, relaxed=found.relaxed, meant=self._meant(found.hits[0]))
         allow = shelf.search.allowed(wish)
         answered = not wish.subject and bool(allow.any())
         if not allow.any():
             allow = shelf.search.allowed(Wish(without=wish.without))
-        nearest = shelf.recommender.recommend(profile=interests, exclude=exclude, allow=allow, k=k)
+        nearest = shelf.recommender.recommend(
+            profile=interests, voices=self._voices(person, interests), exclude=exclude, allow=allow, k=k
+        )
+        if shelf.fresh:
+            fitting = self._fitting(person, interests, exclude, allow)
+            nearest = self._with_fresh(nearest, fitting, k, lambda at: self.explain(at, wish, person, now))
         return Suggested(nearest, answered=answered, relaxed=() if answered or wish.subject else wish.limits)
+
+    def _fitting(
+        self, person: Person, interests: Mapping[str, float], exclude: Collection[str], allow: NDArray[np.bool_]
+    ) -> list[tuple[str, float]]:
+        """Return the new courses that the person's interests speak for; for a stranger all of them, alike."""
+        shelf = self.shelf
+        new = np.zeros(len(allow), np.bool_)
+        index = shelf.recommender.index
+        new[[at for course_id in shelf.fresh if (at := index.position(course_id)) is not None]] = True
+        found = shelf.recommender.recommend(
+            profile=interests, exclude=exclude, allow=allow & new, k=len(shelf.fresh)
+        )
+        if not person.owned and not any(weight > 0 for weight in interests.values()):
+            return [(each.item_id, 1.0) for each in found]
+        return [(each.item_id, each.score) for each in found if each.basis == "interest"]
+
+    def _with_fresh(
+        self,
+        best: list[Recommendation],
+        fitting: Sequence[tuple[str, float]],
+        k: int,
+        explain: Callable[[str], Recommendation],
+    ) -> list[Recommendation]:
+        """Give the last place of a full list to a new course, unless one is there on its own merit."""
+        shown = {each.item_id for each in best}
+        if len(best) < max(k, SHORTEST_WITH_FRESH) or not fitting or shown & self.shelf.fresh.keys():
+            return best
+        drawn = explain(draw(fitting, self.shelf.fresh, self._rng))
+        return [*best[:-1], drawn._replace(parts=(*drawn.parts, Part("fresh", "", 0.0)))]
+
+    def explain(self, course_id: str, wish: Wish, person: Person, now: datetime) -> Recommendation:
+        """Return the score that ``suggest`` gives a course on sale, in parts."""
+        interests = person.interests(now)
+        shelf = self.shelf
+        found = shelf.search.search(wish, k=1).hits if wish.subject or wish.refining else ()
+        hit = shelf.search.hit(course_id, wish) if found else None
+        best_score = found[0].score if found else 0.0
+        voices = self._voices(person, {} if found else interests)
+        return shelf.recommender.explain_found(course_id, hit, best_score, interests, voices)
+
+    def _voices(self, person: Person, interests: Mapping[str, float]) -> list[Voice]:
+        """Return what training learned of the person's courses and, in proportion, of the words they like."""
+        companions = self.shelf.companions
+        if companions is None:
+            return []
+        length = max(math.hypot(*interests.values()), 1.0) if interests else 1.0
+        liked = {term: weight / length for term, weight in interests.items() if weight > 0}
+        return companions.voices(person.owned, liked, self._settings.bought_weight)
 
     def _meant(self, hit: Hit) -> str:
         strongest = hit.matches[0] if hit.matches else None
         if strongest is None or not strongest.corrected or strongest.term in self._synonyms.of(strongest.typed):
             return ""
         return strongest.term
-
-    def explain(self, course_id: str, wish: Wish, profile: Profile | None, now: datetime) -> Recommendation:
-        """Return the score that ``suggest`` gives a course on sale, in parts."""
-        interests = profile.weights(now.timestamp()) if profile is not None else {}
-        shelf = self.shelf
-        found = shelf.search.search(wish, k=1).hits if wish.subject or wish.refining else ()
-        hit = shelf.search.hit(course_id, wish) if found else None
-        return shelf.recommender.explain_found(course_id, hit, found[0].score if found else 0.0, interests)
 
     def popular(self, *, exclude: Collection[str], cap_fen: int | None, k: int) -> list[Recommendation]:
         """Return what others buy and open."""
@@ -243,6 +369,15 @@ class Suggestions:
         tx.interests.put(openid, profile.to_json(), event, now)
         if signal is not Signal.DISLIKE:
             self._count(tx, signal, course.course_id, now)
+        if signal is Signal.CLICK and course.course_id in self.shelf.fresh:
+            tx.trials.take(course.course_id)
+
+    def shown(self, tx: Tx, openid: str, found: Sequence[Recommendation], now: datetime) -> None:
+        """Note a list that a follower is shown, with what each score was made of, for training to learn from."""
+        tx.events.add(openid, "impression", now, detail="\n".join(map(_logged, found)))
+        for each in found:
+            if any(part.kind == "fresh" for part in each.parts):
+                tx.trials.show(each.item_id)
 
     def bought(self, tx: Tx, openid: str, course: Course, now: datetime) -> None:
         """Learn from a purchase; the observer of ``Orders``."""
@@ -273,6 +408,15 @@ class Suggestions:
         for course_id, (score, at) in counts.to_dict().items():
             tx.popularity.put(course_id, score, at)
         return counted
+
+
+def _logged(found: Recommendation) -> str:
+    return " ".join((found.item_id, *[f"{kind}={value:.3f}" for kind, value in found.shares().items()]))
+
+
+def read_boosts(values: Iterable[str]) -> dict[str, float]:
+    """Return course id → how many times as much it is to be shown, from "EDU001=2"."""
+    return {course_id: float(times) for course_id, _, times in (value.rpartition("=") for value in values)}
 
 
 def read_words(lines: Iterable[str]) -> list[str]:

@@ -12,7 +12,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
-Kind = Literal["query", "interest", "popular"]
+Kind = Literal["query", "interest", "bought", "learned", "popular", "editor", "fresh"]
+NEAREST: tuple[Kind, ...] = ("query", "bought", "interest", "learned", "editor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +29,12 @@ class Item:
 
 
 class Part(NamedTuple):
-    """One term's share of a score: asked for ("query"), liked before ("interest"), or bought by others ("popular").
+    """One signal's share of a score.
 
-    ``term`` is empty for "popular". ``value`` is signed: a disliked term counts against. ``typed`` is what the
-    follower wrote where that is another word than ``term``, or a misspelt one; empty where it says nothing.
+    A term asked for ("query") or liked before ("interest"); a course had ("bought": others who had it took this
+    one; ``term`` is its id); a word that led others here ("learned"); what many take ("popular"), what the house
+    puts forward ("editor"), and a new course tried out ("fresh"), where ``term`` is empty. ``value`` is signed: a
+    disliked term counts against. ``typed`` is what the follower wrote where that is another word than ``term``.
     """
 
     kind: Kind
@@ -53,13 +56,18 @@ class Recommendation(NamedTuple):
         best = max(self.parts, key=lambda part: part.value, default=None)
         return best if best is not None and best.value > 0 else None
 
+    def shares(self) -> dict[Kind, float]:
+        """Return the score by kind."""
+        found: dict[Kind, float] = {}
+        for part in self.parts:
+            found[part.kind] = found.get(part.kind, 0.0) + part.value
+        return found
+
     @property
     def basis(self) -> Kind:
-        """The nearest thing to the follower that speaks for the item: "query", else "interest", else "popular"."""
+        """The nearest thing to the follower that speaks for the item; "popular" when nothing does."""
         kinds = {part.kind for part in self.parts if part.value > 0}
-        if "query" in kinds:
-            return "query"
-        return "interest" if "interest" in kinds else "popular"
+        return next((kind for kind in NEAREST if kind in kinds), "popular")
 
 
 class Signal(StrEnum):

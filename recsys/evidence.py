@@ -6,7 +6,7 @@ voices, so an explanation is exact. The order of the items, and which may be sho
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,15 +26,17 @@ class Voice(NamedTuple):
 
 
 class Evidence:
-    """The shares of one call in one flat list, voice after voice; ``prior`` is added to every item.
+    """The shares of one call in one flat list, voice after voice.
 
-    ``ids`` are the items by position. ``total`` is the scores by position.
+    ``ids`` are the items by position; ``prior``, the sum of ``priors``, is added to all. ``total`` is the scores.
     """
 
-    __slots__ = ("_ends", "_ids", "_positions", "_prior", "_shares", "_voices", "total")
+    __slots__ = ("_ends", "_ids", "_positions", "_priors", "_shares", "_voices", "total")
 
-    def __init__(self, ids: Sequence[str], prior: Floats, voices: Sequence[Voice]) -> None:
-        self._ids, self._prior, self._voices = ids, prior, voices
+    def __init__(
+        self, ids: Sequence[str], priors: Mapping[Kind, Floats], prior: Floats, voices: Sequence[Voice]
+    ) -> None:
+        self._ids, self._priors, self._voices = ids, priors, voices
         self.total: Floats = prior
         if voices:
             lengths = [len(voice.positions) for voice in voices]
@@ -65,8 +67,9 @@ class Evidence:
             for at, owner, share in spoken:
                 voice = self._voices[owner]
                 parts[at].append(Part(voice.kind, voice.term, share))
-        for at in chosen:
-            if prior := float(self._prior[at]):
-                parts[at].append(Part("popular", "", prior))
+        for kind, prior in self._priors.items():
+            for at in chosen:
+                if value := float(prior[at]):
+                    parts[at].append(Part(kind, "", value))
         ids = self._ids
         return [Recommendation(ids[at], sum([part.value for part in parts[at]]), tuple(parts[at])) for at in chosen]

@@ -45,18 +45,25 @@ class RecommenderSettings:
 
 
 class Recommender:
-    """Ranks the items of one index. ``popularity`` is in [0, 1], by id or by the index's positions."""
+    """Ranks the items of one index. ``popularity`` is in [0, 1], by id or by the index's positions.
+
+    ``editor`` is what the house adds to each position's score, or takes from it.
+    """
 
     def __init__(
         self,
         index: CourseIndex,
         popularity: Mapping[str, float] | Floats | None = None,
         settings: RecommenderSettings | None = None,
+        editor: Floats | None = None,
     ) -> None:
         self.index = index
         self.settings = settings or RecommenderSettings()
         self._popular = _by_position(index, {} if popularity is None else popularity)
-        self._prior = self._popular * self.settings.popular_weight
+        self._priors: dict[Kind, Floats] = {"popular": self._popular * self.settings.popular_weight}
+        if editor is not None:
+            self._priors["editor"] = np.array(editor, np.float64)
+        self._prior = sum(self._priors.values(), np.zeros(len(index)))
         self._no_prior = np.zeros(len(index))
 
     def recommend(
@@ -64,11 +71,14 @@ class Recommender:
         *,
         query: Sequence[str] = (),
         profile: Mapping[str, float] | None = None,
+        voices: Sequence[Voice] = (),
         exclude: Iterable[str] = (),
         allow: Flags | None = None,
         k: int = 5,
     ) -> list[Recommendation]:
         """Return up to ``k`` distinct items, best first, none of ``exclude``, only positions that ``allow`` marks.
+
+        ``voices`` are further signals of the follower, such as courses they have (``live.Companions``).
 
         With a query only items that say one of its terms are candidates, so there may be fewer than ``k``. When no
         candidate does, or nothing is asked, the profile (term -> weight, negative for disliked) chooses, and
@@ -77,7 +87,7 @@ class Recommender:
         """
         _check_call(query, k)
         barred = self._barred(exclude, allow)
-        liked = self._liked(profile)
+        liked = [*self._liked(profile), *voices]
         if asked := self._asked(query):
             evidence = self._evidence(asked + liked)
             if len(candidates := _open(evidence.said_by(len(asked)), barred)):
@@ -89,7 +99,12 @@ class Recommender:
         return evidence.explain(chosen + self._fill(evidence.total, barred, chosen, k))
 
     def rerank(
-        self, hits: Sequence[Hit], *, profile: Mapping[str, float] | None = None, k: int = 5
+        self,
+        hits: Sequence[Hit],
+        *,
+        profile: Mapping[str, float] | None = None,
+        voices: Sequence[Voice] = (),
+        k: int = 5,
     ) -> list[Recommendation]:
         """Return up to ``k`` of a search's ``hits``, which are known items, in the order that fits the follower.
 
@@ -100,7 +115,7 @@ class Recommender:
         if not at:
             return []
         share = self.settings.query_weight / (max(hit.score for hit in hits) or 1.0)
-        evidence = self._evidence(self._liked(profile))
+        evidence = self._evidence([*self._liked(profile), *voices])
         scores = evidence.total.copy()
         scores[at] += [share * hit.score for hit in hits]
         best = self._best(np.array(sorted(at), np.intp), scores, max(k, self.settings.pool))
@@ -109,10 +124,15 @@ class Recommender:
         return [_with(asked[place], rest) for place, rest in zip(chosen, evidence.explain(chosen), strict=True)]
 
     def explain_found(
-        self, item_id: str, hit: Hit | None, best_score: float, profile: Mapping[str, float] | None = None
+        self,
+        item_id: str,
+        hit: Hit | None,
+        best_score: float,
+        profile: Mapping[str, float] | None = None,
+        voices: Sequence[Voice] = (),
     ) -> Recommendation:
         """Return the score ``rerank`` gives an item, in parts; ``hit`` is what it matched, if anything."""
-        rest = self.explain(item_id, (), profile)
+        rest = self.explain(item_id, (), profile, voices)
         if hit is None or best_score <= 0:
             return rest
         return _with(_asked_parts(hit, self.settings.query_weight / best_score), rest)
@@ -122,12 +142,16 @@ class Recommender:
         return self.recommend(exclude=exclude, allow=allow, k=k)
 
     def explain(
-        self, item_id: str, query: Sequence[str] = (), profile: Mapping[str, float] | None = None
+        self,
+        item_id: str,
+        query: Sequence[str] = (),
+        profile: Mapping[str, float] | None = None,
+        voices: Sequence[Voice] = (),
     ) -> Recommendation:
         """Return the score ``recommend`` gives the item, in parts. ValueError for an unknown item."""
         _check_call(query, 1)
         at = self._known(item_id)
-        return self._evidence(self._asked(query) + self._liked(profile)).explain([at])[0]
+        return self._evidence([*self._asked(query), *self._liked(profile), *voices]).explain([at])[0]
 
     def similar(
         self, item_id: str, k: int = 5, exclude: Iterable[str] = (), allow: Flags | None = None
@@ -138,7 +162,7 @@ class Recommender:
         """
         _check_call((), k)
         terms = dict(self.index.row(self._known(item_id)))
-        evidence = Evidence(self.index.ids, self._no_prior, voices := self._voices("query", terms))
+        evidence = Evidence(self.index.ids, {}, self._no_prior, voices := self._voices("query", terms))
         candidates = _open(evidence.said_by(len(voices)), self._barred([item_id, *exclude], allow))
         return evidence.explain(self._best(candidates, evidence.total, k))
 
@@ -164,7 +188,7 @@ class Recommender:
         return [Voice(kind, term, *found, weight) for term, weight in weights.items() if (found := posting(term))]
 
     def _evidence(self, voices: Sequence[Voice]) -> Evidence:
-        return Evidence(self.index.ids, self._prior, voices)
+        return Evidence(self.index.ids, self._priors, self._prior, voices)
 
     def _barred(self, exclude: Iterable[str], allow: Flags | None) -> Flags | None:
         if isinstance(exclude, str):

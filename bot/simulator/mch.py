@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from bot.simulator import crypto
 from bot.simulator.book import PayRefusal, PayRefused, Trade, refund_facts
-from bot.simulator.http import HostHandler
+from bot.simulator.http import ApiHandler, utf8_json
 from bot.simulator.notices import Notices, signtest
 from bot.simulator.payrules import check_close, check_echo, check_order, check_refund
 from bot.simulator.stage import Stage
@@ -21,9 +21,10 @@ _SCHEME = "WECHATPAY2-SHA256-RSA2048"
 _PART = re.compile(r'(mchid|nonce_str|signature|timestamp|serial_no)="([^"]*)"')
 _WINDOW = 300
 _OK, _NO_CONTENT = 200, 204
+_JSON = "application/json; charset=utf-8"
 
 
-class MchHandler(HostHandler):
+class MchHandler(ApiHandler):
     """Every call of WeChat Pay v3. Signs 2xx answers with the platform key, and only those."""
 
     notices: Notices
@@ -34,15 +35,8 @@ class MchHandler(HostHandler):
         assert notices is not None
         self.notices = notices
 
-    async def get(self) -> None:
-        """Answer a GET."""
-        await self._serve()
-
-    async def post(self) -> None:
-        """Answer a POST."""
-        await self._serve()
-
-    async def _serve(self) -> None:
+    async def serve(self) -> None:
+        """Answer the call, refuse it, or lose it as the faults say."""
         faults = self.stage.faults
         if faults.take("pay_lost_before"):
             await self.lose()
@@ -196,26 +190,15 @@ class MchHandler(HostHandler):
     # ---- answers ----
 
     def _refuse(self, refusal: PayRefusal) -> None:
-        self.record(refusal.status)
-        self.set_status(refusal.status)
-        self.set_header("Content-Type", "application/json; charset=utf-8")
-        told = {"code": refusal.code, "message": refusal.message}
-        self.finish(json.dumps(told, ensure_ascii=False))
+        self.answer(refusal.status, utf8_json({"code": refusal.code, "message": refusal.message}), _JSON)
 
     def _reply(self, status: int, told: dict[str, Any] | None) -> None:
-        body = b"" if told is None else json.dumps(told, ensure_ascii=False).encode()
+        body = b"" if told is None else utf8_json(told)
         wrong = signtest() if self.stage.faults.take("signtest_replies") else None
         for name, value in self.notices.headers(body, signature=wrong).items():
             self.set_header(name, value)
         self.set_header("Request-ID", secrets.token_hex(16).upper())
-        self.record(status)
-        self.set_status(status)
-        if told is None:
-            self.clear_header("Content-Type")
-            self.finish()
-            return
-        self.set_header("Content-Type", "application/json; charset=utf-8")
-        self.finish(body)
+        self.answer(status, body, "" if told is None else _JSON)
 
 
 def _sign_error(message: str) -> PayRefusal:

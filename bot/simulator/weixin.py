@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
-from bot.simulator.http import HostHandler
+from bot.simulator.http import ApiHandler, HostHandler, utf8_json
 from bot.simulator.menus import check_menu
 from bot.simulator.people import Follower
 from bot.simulator.phone import FOLLOWER_COOKIE
@@ -58,36 +58,25 @@ class Request:
         return parsed
 
 
-class WeixinHandler(HostHandler):
+class WeixinHandler(ApiHandler):
     """Every JSON call of api.weixin.qq.com."""
 
-    async def get(self) -> None:
-        """Answer a GET."""
-        await self._serve()
-
-    async def post(self) -> None:
-        """Answer a POST."""
-        await self._serve()
-
-    async def _serve(self) -> None:
+    async def serve(self) -> None:
+        """Answer the call, or lose it as the faults say; refusals are answers too."""
         faults = self.stage.faults
         if faults.take("api_lost_before"):
             await self.lose()
         elif faults.take("api_errors"):
-            self.set_status(502)
-            self.record(502)
-            await self.finish("<html><body>502 Bad Gateway</body></html>")
+            self.answer(502, "<html><body>502 Bad Gateway</body></html>", "text/html")
         else:
-            answer = self._answer()
+            told = self._told()
             if faults.take("api_lost_after"):
                 await self.lose()
                 return
-            self.record(200)
             await asyncio.sleep(faults.api_delay)
-            self.set_header("Content-Type", "application/json; encoding=utf-8")
-            await self.finish(json.dumps(answer, ensure_ascii=False))
+            self.answer(200, utf8_json(told), "application/json; encoding=utf-8")
 
-    def _answer(self) -> Answer:
+    def _told(self) -> Answer:
         try:
             return self._dispatch()
         except Refusal as refusal:
@@ -325,17 +314,15 @@ class AuthorizeHandler(HostHandler):
         if problem is None and stage.people.get(openid) is None:
             problem = "请在微信客户端打开链接"
         if problem or matched is None:
-            self.record(400)
-            self.set_status(400)
-            self.set_header("Content-Type", "text/html; charset=utf-8")
-            self.finish(f"<!doctype html><html lang=zh><title>微信</title><p>{problem}</p></html>")
+            page = f"<!doctype html><html lang=zh><title>微信</title><p>{problem}</p></html>"
+            self.answer(400, page, "text/html; charset=utf-8")
             return
         code = secrets.token_hex(16)
         stage.codes[code] = OAuthCode(openid, stage.now())
         target = unquote(matched["redirect"])
-        self.record(302)
         joint = "&" if urlsplit(target).query else "?"
-        self.redirect(target + joint + urlencode({"code": code, "state": matched["state"]}))
+        self.set_header("Location", target + joint + urlencode({"code": code, "state": matched["state"]}))
+        self.answer(302)
 
     def _problem(self, matched: re.Match[str] | None) -> str | None:
         if matched is None:

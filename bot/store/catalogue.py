@@ -155,3 +155,30 @@ class PopularityScores:
     def clear(self) -> None:
         """Forget all counts, before they are counted anew."""
         self._rows.run("delete from popularity")
+
+
+class Trials:
+    """How new courses fared in the place kept for them."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    def all(self) -> dict[str, tuple[int, int]]:
+        """Return course id → how often it was (shown, opened)."""
+        return {row[0]: (row[1], row[2]) for row in self._rows.all("select course_id, shown, taken from trials")}
+
+    def show(self, course_id: str) -> None:
+        """Count one showing."""
+        self._rows.run(
+            "insert into trials (course_id, shown) values (?, 1)"
+            " on conflict (course_id) do update set shown = shown + 1",
+            course_id,
+        )
+
+    def take(self, course_id: str) -> None:
+        """Count one opening."""
+        self._rows.run(
+            "insert into trials (course_id, taken) values (?, 1)"
+            " on conflict (course_id) do update set taken = taken + 1",
+            course_id,
+        )

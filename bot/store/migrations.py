@@ -274,3 +274,15 @@ def m005_shared(db: Database) -> None:
     _table(db, "tokens", {"kind": str, "key": str, "value": str, "expires_at": int}, pk=("kind", "key"))
     _table(db, "leases", {"name": str, "holder": str, "until": int}, pk="name")
     _table(db, "versions", {"name": str, "number": int}, pk="name")
+
+
+@migrations()
+def m006_trials(db: Database) -> None:
+    """How often each new course was shown in the place kept for new ones, and opened."""
+    _table(
+        db,
+        "trials",
+        {"course_id": str, "shown": int, "taken": int},
+        pk="course_id",
+        defaults={"shown": 0, "taken": 0},
+    )

@@ -150,9 +150,11 @@ class Orders:
         return [_order(row) for row in rows]
 
     def expired(self, now: datetime, limit: int = 100) -> list[Order]:
-        """Return pending orders whose time is over."""
+        """Return pending orders whose time is over and that no attempt can pay any more."""
         rows = self._rows.all(
-            f"select {ORDER} from orders where state = 'PENDING' and expires_at <= ? limit ?",
+            f"select {ORDER} from orders where state = 'PENDING' and expires_at <= ?"
+            " and not exists (select 1 from attempts where attempts.order_no = orders.order_no"
+            " and attempts.state in ('NEW', 'NOTPAY', 'CLOSING')) limit ?",
             epoch(now),
             limit,
         )

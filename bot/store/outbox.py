@@ -52,6 +52,17 @@ class Outbox:
         )
         return sorted((_row(row) for row in rows), key=lambda row: row.row_id)
 
+    def keep(self, row: OutboxRow, until: datetime) -> bool:
+        """Prolong a claim; False when it ran out and somebody else has taken or settled the row."""
+        return bool(
+            self._rows.run(
+                "update outbox set next_at = ? where id = ? and attempts = ? and done_at is null",
+                epoch(until),
+                row.row_id,
+                row.attempts,
+            )
+        )
+
     def done(self, row_id: int, outcome: str, now: datetime) -> bool:
         """Settle a row; False when it was settled before."""
         return bool(

@@ -13,8 +13,9 @@ FOLLOWER = "openid, subscribed, personalised, channel, followed_at, unfollowed_a
 KNOWN = (
     f"select {FOLLOWER}, context, context_at,"
     " (select profile from interests where openid = f.openid),"
-    " (select group_concat(course_id, char(10)) from (select course_id from entitlements where openid = f.openid"
-    "  union all select course_id from dislikes where openid = f.openid)),"
+    " (select group_concat(course_id, char(10)) from"
+    "  (select course_id from entitlements where openid = f.openid order by granted_at, course_id)),"
+    " (select group_concat(course_id, char(10)) from dislikes where openid = f.openid),"
     " exists (select 1 from outbox where openid = f.openid and done_at is null and next_at is null)"
     " from followers f where openid = ?"
 )
@@ -24,14 +25,16 @@ KNOWN = (
 class Known:
     """All that one message needs to know of its sender, fetched at once.
 
-    ``owned_or_hidden`` are the courses not to be offered; ``news`` says that something waits for this chat.
+    ``owned`` are the courses the follower has, oldest first; ``hidden`` those disliked. ``news`` says that
+    something waits for this chat.
     """
 
     follower: Follower
     profile: str
     context: str
     context_at: datetime | None
-    owned_or_hidden: frozenset[str]
+    owned: tuple[str, ...]
+    hidden: tuple[str, ...]
     news: bool
 
 
@@ -64,13 +67,14 @@ class Followers:
         row = self._rows.one(KNOWN, openid)
         if row is None:
             return None
-        context, context_at, profile, courses, news = row[7:]
+        context, context_at, profile, owned, hidden, news = row[7:]
         return Known(
             follower=_follower(row),
             profile=profile or "",
             context=context,
             context_at=instant_or_none(context_at),
-            owned_or_hidden=frozenset(courses.split("\n")) if courses else frozenset(),
+            owned=tuple(owned.split("\n")) if owned else (),
+            hidden=tuple(hidden.split("\n")) if hidden else (),
             news=bool(news),
         )
 
@@ -199,9 +203,14 @@ class Events:
             epoch(now),
         )
 
-    def add_shown(self, openid: str, course_ids: Iterable[str], now: datetime) -> None:
-        """Append one impression event for a list of courses; ``detail`` holds their ids in the order shown."""
-        self.add(openid, "impression", now, detail="\n".join(course_ids))
+    def of_kinds(self, kinds: Iterable[str]) -> Iterable[Event]:
+        """Return all events of some kinds, oldest first."""
+        wanted = list(kinds)
+        marks = ",".join("?" * len(wanted))
+        rows = self._rows.all(
+            f"select openid, kind, course_id, detail, at from events where kind in ({marks}) order by id", *wanted
+        )
+        return (Event(row[0], row[1], row[2], row[3], instant(row[4])) for row in rows)
 
     def of(self, openid: str) -> list[Event]:
         """Return everything recorded of one follower, oldest first."""

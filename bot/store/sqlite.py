@@ -127,6 +127,7 @@ class SqliteStore:
         try:
             if tx is None:
                 connection = connect(self._path)
+                connection.execute("pragma query_only = on")
                 self._connections.append(connection)
                 self._local.connection = connection
                 tx = self._local.tx = Tx(Rows(connection))

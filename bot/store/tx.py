@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.store.catalogue import Courses, Lessons, PopularityScores
+from bot.store.catalogue import Courses, Lessons, PopularityScores, Trials
 from bot.store.figures import Figures
 from bot.store.inbox import Messages
 from bot.store.money import Anomalies, Attempts, Entitlements, Notices, Orders, Refunds
@@ -35,6 +35,7 @@ class Tx:
         "quota",
         "refunds",
         "tokens",
+        "trials",
         "versions",
     )
 
@@ -49,6 +50,7 @@ class Tx:
         self.courses = Courses(rows)
         self.lessons = Lessons(rows)
         self.popularity = PopularityScores(rows)
+        self.trials = Trials(rows)
         self.orders = Orders(rows)
         self.attempts = Attempts(rows)
         self.refunds = Refunds(rows)

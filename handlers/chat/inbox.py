@@ -8,6 +8,7 @@ repeat; the third one is answered ``success``, and the reply follows as a custom
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import time
 from collections.abc import Mapping
@@ -60,11 +61,16 @@ class _Outcome:
 
 
 def message_key(fields: Mapping[str, str]) -> str:
-    """Name a message as the once-only rule does; events have no MsgId."""
-    sender, time = fields["FromUserName"], fields.get("CreateTime", "")
+    """Name a message as the once-only rule does; events have no MsgId.
+
+    The name is a digest: it goes into logs, which are to name nobody, and an EventKey may be of any length.
+    """
+    sender, created = fields["FromUserName"], fields.get("CreateTime", "")
     if fields["MsgType"] == "event":
-        return f"e:{sender}:{time}:{fields['Event'].lower()}:{fields.get('EventKey', '')}"
-    return f"m:{fields.get('MsgId', '')}:{sender}:{time}"
+        parts = ["e", sender, created, fields["Event"].lower(), fields.get("EventKey", "")]
+    else:
+        parts = ["m", fields.get("MsgId", ""), sender, created]
+    return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
 
 
 class Inbox:
@@ -100,6 +106,7 @@ class Inbox:
         return self._render(Text(replies.apology()), delivery.message) if outcome == "failed" else reply
 
     async def _answer(self, delivery: Delivery) -> str | None:
+        deadline = asyncio.get_running_loop().time() + self._deadline
         if delivery.message.type == "text":
             self._shop.suggestions.words((delivery.message.content or "")[:LONGEST_TEXT])
         try:
@@ -114,17 +121,17 @@ class Inbox:
             task = asyncio.create_task(self._work(delivery, outcome.later))
             self._running[delivery.key] = task
             task.add_done_callback(lambda _task: self._over(delivery.key))
-        return await self._wait(delivery, outcome.deliveries)
+        return await self._wait(delivery, outcome.deliveries, deadline)
 
     def _over(self, key: str) -> None:
         self._running.pop(key, None)
         self._ours.discard(key)
 
-    async def _wait(self, delivery: Delivery, deliveries: int) -> str | None:
+    async def _wait(self, delivery: Delivery, deliveries: int, deadline: float) -> str | None:
         """Join the running job until the deadline, here or, through the store, in another worker."""
         task = self._running.get(delivery.key)
         try:
-            async with asyncio.timeout(self._deadline):
+            async with asyncio.timeout_at(deadline):
                 return await (asyncio.shield(task) if task is not None else self._stored(delivery.key))
         except TimeoutError:
             self._shop.counters.late_replies += 1
@@ -240,7 +247,8 @@ class Inbox:
             stranger=known is None,
             profile_text=known.profile if known is not None else "",
             talk=thread,
-            excluded=known.owned_or_hidden if known is not None else frozenset(),
+            owned=known.owned if known is not None else (),
+            excluded=frozenset((*known.owned, *known.hidden)) if known is not None else frozenset(),
             news=known is not None and known.news,
             tap=tap,
         )

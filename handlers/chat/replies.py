@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from bot.models import Course, Order, OrderState
+from bot.suggestions import Shelf
 from recsys.base import Part, Recommendation
 
 PRIVACY = "为了推荐更合适的课，我会记住你聊到的兴趣；回复「隐私」可以查看或关闭。"
@@ -78,22 +79,39 @@ def new_head() -> str:
     return "最新上架："
 
 
-def reason(found: Recommendation, mode: str, spell: Callable[[str], str]) -> str:
+def reason(found: Recommendation, mode: str, shelf: Shelf) -> str:
     """Say honestly why a course is in the list: the follower's own words, else what they are taken to mean."""
     if mode == "new":
         return "新上架"
+    if any(part.kind == "fresh" for part in found.parts) and found.basis != "query":
+        return "新上架，尝个鲜"
     asked = [
         part for part in sorted(found.parts, key=lambda p: -p.value) if part.kind == "query" and part.value > 0
     ]
     said = _whole([part.term for part in asked if not part.typed])
     if said:
-        return f"因为你提到「{'」「'.join(map(spell, said[:2]))}」"
+        return f"因为你提到「{'」「'.join(map(shelf.spell, said[:2]))}」"
     if asked:
-        return f"这门讲「{spell(asked[0].term)}」"
-    liked = found.reason
-    if liked is not None and liked.kind == "interest":
-        return f"因为你关注「{spell(liked.term)}」"
-    return "最近学的人多" if liked is not None else "可以先看看简介"
+        return f"这门讲「{shelf.spell(asked[0].term)}」"
+    return _strongest(found.reason, shelf)
+
+
+def _strongest(part: Part | None, shelf: Shelf) -> str:
+    """Say what speaks most for a course that nobody asked for."""
+    if part is None:
+        return "可以先看看简介"
+    match part.kind:
+        case "bought":
+            title = shelf.title(part.term)
+            return f"学过《{title}》的人也学这门" if title else "和你学过的课很搭"
+        case "interest":
+            return f"因为你关注「{shelf.spell(part.term)}」"
+        case "learned":
+            return f"聊到「{shelf.spell(part.term)}」的人常学这门"
+        case "editor":
+            return "老师推荐"
+        case _:
+            return "最近学的人多"
 
 
 def _whole(terms: Sequence[str]) -> list[str]:
@@ -281,24 +299,30 @@ def nothing_to_undo() -> str:
     return "没有可以撤销的操作。"
 
 
-def why(entries: Sequence[tuple[str, Recommendation]], spell: Callable[[str], str]) -> str:
+def why(entries: Sequence[tuple[str, Recommendation]], shelf: Shelf) -> str:
     """Explain a list: for each course its strongest parts and their share of the score."""
     lines = []
     for number, (title, found) in enumerate(entries, 1):
         total = sum(abs(part.value) for part in found.parts) or 1.0
         parts = sorted(found.parts, key=lambda part: -abs(part.value))[:3]
-        shares = "，".join(f"{_part(part, spell)} {part.value / total:+.0%}" for part in parts)
+        shares = "，".join(f"{_part(part, shelf)} {part.value / total:+.0%}" for part in parts)
         lines.append(f"{number}. {title}：{shares or '新课上架'}")
     return "\n".join(["每门课的推荐理由（占比）：", *lines, "觉得不准？回复「不感兴趣 数字」或「我的兴趣」调整。"])
 
 
-def _part(part: Part, spell: Callable[[str], str]) -> str:
-    term = spell(part.term)
+def _part(part: Part, shelf: Shelf) -> str:
     match part.kind:
         case "query":
-            return f"这门讲「{term}」" if part.typed else f"你提到「{term}」"
+            return f"这门讲「{shelf.spell(part.term)}」" if part.typed else f"你提到「{shelf.spell(part.term)}」"
         case "interest":
-            return f"你关注「{term}」"
+            return f"你关注「{shelf.spell(part.term)}」"
+        case "bought":
+            title = shelf.title(part.term)
+            return f"你学过《{title}》" if title else "你学过的课"
+        case "learned":
+            return f"聊到「{shelf.spell(part.term)}」的人学它"
+        case "editor":
+            return "老师推荐"
         case _:
             return "大家在学"
 

@@ -42,9 +42,12 @@ class Talk:
             del self.lists[turn]
 
     def pick(self, number: int, tap: str) -> str | None:
-        """Return the course a number means: that of the tapped message, else of the latest list."""
+        """Return the course a number means: that of the tapped message, else of the latest list.
+
+        None when it is in no list, or in one that is forgotten: a tap never opens what another message showed.
+        """
         parts = tap.split(":")
-        shown = self.lists.get(parts[1], self.shown) if len(parts) == 3 and parts[0] == "s" else self.shown  # noqa: PLR2004
+        shown = self.lists.get(parts[1], []) if len(parts) == 3 and parts[0] == "s" else self.shown  # noqa: PLR2004
         return shown[number - 1] if 0 < number <= len(shown) else None
 
 
@@ -58,8 +61,13 @@ def dump(talk: Talk) -> str:
 
 
 def load(text: str, at: datetime | None, now: datetime, lifetime: timedelta) -> Talk:
-    """Read a stored talk; a fresh one if there is none or it is too old."""
-    if not text or at is None or now - at > lifetime:
+    """Read a stored talk; a fresh one if there is none or it is too old.
+
+    The turns are counted on, so that a tap on a list of a former talk is not taken for one of this.
+    """
+    if not text or at is None:
         return Talk()
     known: dict[str, Any] = json.loads(text)
+    if now - at > lifetime:
+        return Talk(turn=known.get("turn", 0))
     return Talk(**{name: known[name] for name in IDLE if name in known})

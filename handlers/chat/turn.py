@@ -11,7 +11,7 @@ from bot.models import Course, Follower
 from bot.orders import Orders
 from bot.shop import Shop
 from bot.store import Tx
-from bot.suggestions import Shelf, Suggestions
+from bot.suggestions import STRANGER, Person, Shelf, Suggestions
 from handlers.chat.talk import Talk
 from recsys.profile import Profile
 
@@ -20,7 +20,8 @@ from recsys.profile import Profile
 class Turn:
     """Lives for one message, inside its transaction; topics read and change the shop only through it.
 
-    ``excluded`` is what not to offer: courses owned or disliked. ``news`` says that something waits to be told.
+    ``owned`` are the courses the follower has, oldest first; ``excluded`` is what not to offer: those and the
+    disliked ones. ``news`` says that something waits to be told.
     """
 
     shop: Shop
@@ -31,6 +32,7 @@ class Turn:
     stranger: bool
     profile_text: str
     talk: Talk
+    owned: tuple[str, ...]
     excluded: frozenset[str]
     news: bool
     tap: str = ""
@@ -61,9 +63,9 @@ class Turn:
         return self.shop.suggestions.shelf
 
     @property
-    def interests(self) -> Profile | None:
-        """The profile as far as it may be used."""
-        return self.profile if self.follower.personalised else None
+    def person(self) -> Person:
+        """The follower as far as recommending may know them."""
+        return Person(self.profile, self.owned) if self.follower.personalised else STRANGER
 
     def course_link(self, course: Course, source: str) -> str:
         """Return the address of the course page; the query tells where from, never who."""

@@ -101,10 +101,11 @@ def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str) -> Non
 
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _iso(value) if isinstance(value, datetime) else value for name, value in row.items()}
+    return {name: iso(value) if isinstance(value, datetime) else value for name, value in row.items()}
 
 
-def _iso(instant: datetime) -> str:
+def iso(instant: datetime) -> str:
+    """Write an instant as ISO 8601 in UTC."""
     return instant.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -114,10 +115,15 @@ def _for_people(name: str, value: Any) -> str:
     if isinstance(value, datetime):
         return value.astimezone(BEIJING).strftime("%Y-%m-%d %H:%M")
     if name.endswith("_fen"):
-        return f"{value // 100}.{value % 100:02d}"
+        return yuan(value)
     if isinstance(value, (list, tuple)):
         return "、".join(map(str, value)) or "-"
     return "是" if value is True else "否" if value is False else str(value)
+
+
+def yuan(fen: int) -> str:
+    """Write an amount of fen in yuan, as the import files do: 9900 is "99.00"."""
+    return f"{fen // 100}.{fen % 100:02d}"
 
 
 def _width(text: str) -> int:

@@ -14,7 +14,7 @@ import click
 from bot import catalog
 from bot.errors import ImportRefused, NotFound
 from bot.models import Course, CourseStatus, Lesson
-from handlers.cli.common import Desk, sentences, show
+from handlers.cli.common import Desk, sentences, show, yuan
 
 FIELDS = ("title", "subtitle", "teacher", "category", "tags", "description", "price", "level", "minutes", "status")
 
@@ -74,8 +74,7 @@ def show_(desk: Desk, course_id: str, as_json: bool) -> None:
     if as_json:
         show([row], as_json=True, empty="")
         return
-    price = f"{course.price_fen // 100}.{course.price_fen % 100:02d}"
-    row = {name: value for name, value in row.items() if name != "price_fen"} | {"price": price}
+    row = {name: value for name, value in row.items() if name != "price_fen"} | {"price": yuan(course.price_fen)}
     for name, value in row.items():
         click.echo(f"{name:<12} {'、'.join(value) if isinstance(value, (list, tuple)) else value}")
 
@@ -166,8 +165,7 @@ def _get(tx: Any, course_id: str) -> Course:
 def _written(course: Course) -> dict[str, str]:
     """Return a course's fields as the import file would have them."""
     values = {name: str(getattr(course, name)) for name in FIELDS if name not in {"price", "tags"}}
-    price = f"{course.price_fen // 100}.{course.price_fen % 100:02d}"
-    return {**values, "price": price, "tags": "|".join(course.tags), "cover_url": course.cover_url}
+    return {**values, "price": yuan(course.price_fen), "tags": "|".join(course.tags), "cover_url": course.cover_url}
 
 
 def _read(course_id: str, fields: Any) -> Course:

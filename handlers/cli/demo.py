@@ -52,6 +52,7 @@ def settings_for(simulator: Simulator, folder: Path, host: str, menu: Mapping[st
             "api_base": simulator.url,
         },
         "store": {"url": f"sqlite:///{folder / 'zhike.db'}"},
+        "recsys": {"models_dir": str(folder / "models")},
         "menu": dict(menu),
     }
     return from_mapping(raw, environ={}, base=HOUSE)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+import secrets
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,10 +12,11 @@ import click
 
 from bot.errors import NotAllowed, NotFound
 from bot.models import Follower, OrderState
-from handlers.cli.common import Desk, show
+from handlers.cli.common import Desk, iso, show
 from recsys.profile import Profile
 
 SHOWN_TERMS = 10
+EVERY = 1_000_000
 
 
 @click.group("followers", help="关注者：查看、导出、删除。")
@@ -48,21 +50,9 @@ def show_(desk: Desk, openid: str, as_json: bool) -> None:
 @click.pass_obj
 def export(desk: Desk, openid: str) -> None:
     """Print everything that is kept of one follower."""
-
-    def work(tx: Any) -> dict[str, Any]:
-        return {
-            "follower": _row(tx, _get(tx, openid)),
-            "events": [
-                {"kind": e.kind, "course_id": e.course_id, "detail": e.detail, "at": e.at.isoformat()}
-                for e in tx.events.of(openid)
-            ],
-            "courses": [e.course_id for e in tx.entitlements.of(openid)],
-            "orders": [{"order_no": o.order_no, "title": o.title, "state": o.state} for o in tx.orders.of(openid)],
-        }
-
     with desk.store() as store:
-        data = store.write_now(work)
-    click.echo(json.dumps(data, ensure_ascii=False, indent=1, default=str))
+        data = store.write_now(lambda tx: _everything(tx, openid))
+    click.echo(json.dumps(data, ensure_ascii=False, indent=1, default=iso))
 
 
 @group.command("forget", help="删除一位关注者的数据；记账需要的订单保留，但不再与本人关联。")
@@ -78,8 +68,7 @@ def forget(desk: Desk, openid: str, yes: bool) -> None:
         _get(tx, openid)
         if any(order.state is OrderState.PENDING for order in tx.orders.of(openid)):
             raise NotAllowed("还有待付款的订单；等它付清或过期后再删除")
-        alias = "anon-" + hashlib.sha256(f"{openid}{datetime.now(UTC).timestamp()}".encode()).hexdigest()[:20]
-        tx.orders.anonymise(openid, alias)
+        tx.orders.anonymise(openid, f"anon-{secrets.token_hex(10)}")
         tx.followers.forget(openid)
 
     with desk.store() as store:
@@ -92,6 +81,21 @@ def _get(tx: Any, openid: str) -> Follower:
     if follower is None:
         raise NotFound(f"没有关注者 {openid}")
     return follower
+
+
+def _everything(tx: Any, openid: str) -> dict[str, Any]:
+    """Gather what is kept of a person and means something to them; what only runs the service is left out."""
+    follower, owned = _get(tx, openid), tx.entitlements.of(openid)
+    return {
+        "follower": {**asdict(follower), **_row(tx, follower)},
+        "profile": json.loads(tx.interests.get(openid) or "{}"),
+        "events": [asdict(event) for event in tx.events.of(openid)],
+        "hidden_courses": tx.dislikes.of(openid),
+        "courses": [
+            {**asdict(each), "finished": sorted(tx.lessons.finished(openid, each.course_id))} for each in owned
+        ],
+        "orders": [asdict(order) for order in tx.orders.of(openid, limit=EVERY)],
+    }
 
 
 def _row(tx: Any, follower: Follower) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import click
 from bot import catalog
 from bot.errors import NotFound
 from bot.models import Order
-from handlers.cli.common import Desk, Failure, show
+from handlers.cli.common import Desk, Failure, show, yuan
 
 
 @click.group("orders", help="订单：查看、向微信核对、退款。")
@@ -73,9 +73,7 @@ def refund(desk: Desk, order_no: str, amount: str | None, reason: str) -> None:
     desk.serving()
     with desk.shop() as shop:
         done = asyncio.run(shop.orders.refund(order_no, fen, reason))
-    click.echo(
-        f"退款 {done.out_refund_no}（{done.amount_fen / 100:.2f} 元）现在是 {done.state}；到账以 SUCCESS 为准"
-    )
+    click.echo(f"退款 {done.out_refund_no}（{yuan(done.amount_fen)} 元）现在是 {done.state}；到账以 SUCCESS 为准")
 
 
 def _row(order: Order) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any
+from typing import Any, NoReturn
 
 from tornado.web import Finish
 
@@ -123,7 +123,7 @@ class Gateway(Quiet):
         values = self.request.query_arguments.get(name)
         return values[-1].decode("utf-8", "replace") if values else ""
 
-    def _refuse(self, why: str) -> Any:
+    def _refuse(self, why: str) -> NoReturn:
         log.warning("gateway.refused why=%s", why)
         self._counters.refusals[why.partition(":")[0]] += 1
         self.set_status(403)

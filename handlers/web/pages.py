@@ -11,8 +11,8 @@ import logging
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, Protocol
+from datetime import datetime, timedelta
+from typing import Any, NoReturn, Protocol
 from urllib.parse import urlsplit
 
 import segno
@@ -24,6 +24,7 @@ from bot.orders import Outcome, Placed
 from bot.shop import Shop
 from bot.store import Tx
 from handlers.chat.replies import yuan
+from handlers.web.quiet import Quiet
 from recsys.base import Signal
 
 log = logging.getLogger("zhike.pages")
@@ -31,7 +32,7 @@ COOKIE = "zk"
 COOKIE_DAYS = 7
 STATE_MINUTES = timedelta(minutes=10)
 ASK_AFTER = timedelta(seconds=3)
-CSP = "default-src 'self'; img-src 'self' https: data:; base-uri 'none'; form-action 'self'; frame-ancestors *"
+CSP = "default-src 'self'; img-src 'self' https: data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Session:
     openid: str = ""
 
 
-class Page(RequestHandler):
+class Page(Quiet):
     """What all pages share: the session, web authorisation, honest headers, and errors as pages."""
 
     def initialize(self, shop: Shop) -> None:
@@ -60,12 +61,12 @@ class Page(RequestHandler):
             self._keep(self._session)
 
     def set_default_headers(self) -> None:
-        """Keep prices and signatures out of caches, and other people's scripts out of the page."""
+        """Keep the page out of caches and of other sites' frames, and other people's scripts out of it."""
+        super().set_default_headers()
         self.set_header("Cache-Control", "no-store")
         self.set_header("Content-Security-Policy", CSP)
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Referrer-Policy", "no-referrer")
-        self.clear_header("Server")
 
     def write_error(self, status_code: int, **_details: Any) -> None:
         """Show a plain page instead of a traceback."""
@@ -82,7 +83,7 @@ class Page(RequestHandler):
         """Who looks, as far as WeChat has told us; empty otherwise."""
         return self._session.openid
 
-    def message(self, kind: str, status: int = 200) -> None:
+    def message(self, kind: str, status: int = 200) -> NoReturn:
         """Show a short page and stop."""
         self.set_status(status)
         self.render("message.html", kind=kind)
@@ -127,7 +128,6 @@ class Page(RequestHandler):
         course, owned = await self._shop.store.read(work)
         if course is None or not (course.on_sale or owned):
             self.message("no_course", 404)
-        assert course is not None
         return course, owned
 
     async def learn_from(self, signal: Signal, course: Course) -> None:
@@ -252,7 +252,7 @@ class OrderStatePage(Page):
                 await self._shop.orders.sync_attempt(attempt.out_trade_no)
 
 
-def _asked(out_trade_no: str, until: Any) -> Callable[[Tx], None]:
+def _asked(out_trade_no: str, until: datetime) -> Callable[[Tx], None]:
     return lambda tx: tx.tokens.put("asked", out_trade_no, "1", until)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
 import signal
 import socket
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -29,19 +29,32 @@ STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
 def serve(config: Config, port: int, say: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or SIGINT; ``say`` gets the one line that tells where."""
+    """Serve until SIGTERM or SIGINT; ``say`` gets the one line that tells where, once requests are taken there."""
     sockets = bind_sockets(port, config.server.host)
     bound = sockets[0].getsockname()[1]
-    say(f"listening on http://{config.server.host}:{bound}")
+    word = _word()
     lifeline = None
     if config.server.workers != 1:
         migrate(config.store.path)  # once, before there are several to do it
         lifeline = _fork(config.server.workers)
+
+    def ready() -> None:
+        if word():
+            say(f"listening on http://{config.server.host}:{bound}")
+
     shop = open_shop(config, tell=teller(config.server.public_url))
     try:
-        asyncio.run(_serve(shop, sockets, lifeline))
+        asyncio.run(_serve(shop, sockets, lifeline, ready))
     finally:
         shop.close()
+
+
+def _word() -> Callable[[], bool]:
+    """Return what is true for the first of all workers, restarted ones included, that asks, and for no other."""
+    there, here = os.pipe()
+    os.write(here, b"!")
+    os.close(here)
+    return lambda: os.read(there, 1) != b""
 
 
 def _fork(workers: int) -> socket.socket:
@@ -78,7 +91,9 @@ def make_server(shop: Shop) -> Door:
     return Door(make_app(shop), max_body_size=LARGEST_BODY, trusted_downstream=proxies)
 
 
-async def _serve(shop: Shop, sockets: list[socket.socket], lifeline: socket.socket | None) -> None:
+async def _serve(
+    shop: Shop, sockets: list[socket.socket], lifeline: socket.socket | None, ready: Callable[[], None]
+) -> None:
     await shop.suggestions.refresh(shop.store, shop.clock.now())
     shop.suggestions.words("热身")
     server = make_server(shop)
@@ -92,7 +107,7 @@ async def _serve(shop: Shop, sockets: list[socket.socket], lifeline: socket.sock
     if lifeline is not None:
         loop.add_reader(lifeline, stop.set)
     jobs = asyncio.create_task(shop.jobs.run_forever())
-    sys.stdout.flush()
+    ready()
     await stop.wait()
     if lifeline is not None:
         loop.remove_reader(lifeline)

@@ -1,12 +1,17 @@
 """The command line: listings in JSON, errors as sentences, never a traceback."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from bot.models import Entitlement, Order, OrderState
+from bot.store import SqliteStore
 from handlers.cli import main
+
+NOON = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
 
 ROOT = Path(__file__).parents[2]
 
@@ -108,3 +113,32 @@ def test_empty_listings_are_empty_arrays(run, noun):
 
 def test_training_counts_the_events(stocked):
     assert "统计了 0 个事件" in stocked("recsys", "train").output
+
+
+def test_an_export_holds_what_is_kept_of_a_person_and_after_forgetting_there_is_nothing(stocked, tmp_path):
+    store = SqliteStore(str(tmp_path / "zhike.db"))
+    store.write_now(live)
+    store.close()
+
+    told = json.loads(stocked("followers", "export", "o1").output)
+    forgotten = stocked("followers", "forget", "o1", "--yes")
+    order = json.loads(stocked("orders", "list", "--json").output)[0]
+
+    assert (told["follower"]["channel"], told["follower"]["followed_at"]) == ("海报", "2026-11-24T04:00:00Z")
+    assert [event["detail"] for event in told["events"]] == ["瑜伽"]
+    assert told["hidden_courses"] == ["EDU002"]
+    assert [(each["course_id"], each["finished"]) for each in told["courses"]] == [("EDU001", [1])]
+    assert [(each["amount_fen"], each["paid_at"]) for each in told["orders"]] == [(9900, "2026-11-24T04:00:00Z")]
+    assert forgotten.exit_code == 0
+    assert stocked("followers", "export", "o1").exit_code == 1
+    assert (order["amount_fen"], order["openid"][:5]) == (9900, "anon-")
+
+
+def live(tx):
+    """Leave traces of one person everywhere."""
+    tx.followers.follow("o1", NOON, "海报")
+    tx.events.add("o1", "mention", NOON, detail="瑜伽")
+    tx.dislikes.add("o1", "EDU002", NOON)
+    tx.orders.add(Order("ZK1", "o1", "EDU001", "Python", 9900, OrderState.PAID, NOON, NOON, paid_at=NOON))
+    tx.entitlements.grant(Entitlement("o1", "EDU001", "order", "ZK1", NOON))
+    tx.lessons.finish("o1", "EDU001", 1, NOON)

@@ -1,8 +1,11 @@
 """``serve`` with several workers is one server: it stops as a whole, and nobody is left behind."""
 
+import contextlib
 import signal
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -31,22 +34,27 @@ url = "sqlite:///zhike.db"
 
 
 @pytest.fixture
-def server(tmp_path):
+def start(tmp_path):
+    """Return what starts the server on a port, 0 for any."""
     (tmp_path / "config.toml").write_text(SETTINGS, "utf-8")
-    command = [
-        sys.executable,
-        str(ROOT / "run.py"),
-        "--config",
-        str(tmp_path / "config.toml"),
-        "serve",
-        "--port",
-        "0",
-    ]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    yield process
-    process.kill()
-    process.stdout.close()
-    process.wait()
+    command = [sys.executable, str(ROOT / "run.py"), "--config", str(tmp_path / "config.toml"), "serve", "--port"]
+    with contextlib.ExitStack() as stack:
+
+        def begin(port):
+            process = subprocess.Popen(
+                [*command, str(port)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            )
+            stack.callback(process.wait)
+            stack.callback(process.stdout.close)
+            stack.callback(process.kill)
+            return process
+
+        yield begin
+
+
+@pytest.fixture
+def server(start):
+    return start(0)
 
 
 def address(process):
@@ -66,16 +74,30 @@ def test_a_stop_reaches_every_worker(server):
 
     assert server.returncode == 0
     assert "Traceback" not in rest
+    assert "listening" not in rest, "several workers say it once"
 
 
-def test_a_stop_during_the_start_leaves_nobody_behind(server):
-    address(server)
+def test_a_stop_during_the_start_leaves_nobody_behind(start):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    server = start(port)
+    await_door(port)
 
     server.send_signal(signal.SIGTERM)
     rest, _ = server.communicate(timeout=60)
 
     assert server.returncode in {0, -signal.SIGTERM}  # before there are workers the signal itself ends it
     assert "Traceback" not in rest
+
+
+def await_door(port):
+    """Return when the door is there, long before anybody stands behind it."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+            return
+    raise AssertionError("there is no door")
 
 
 def test_workers_do_not_outlive_their_parent(server):

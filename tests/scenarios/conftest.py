@@ -111,7 +111,7 @@ class Cashier:
 
     async def refund(self, request):
         asked = json.loads(request)
-        facts = RefundFacts(asked["no"], "PROCESSING", refund_fen=asked["fen"])
+        facts = RefundFacts(asked["no"], "PROCESSING", out_trade_no=asked["of"][0], refund_fen=asked["fen"])
         self.refunds[asked["no"]] = facts
         return facts
 
@@ -206,6 +206,7 @@ def live(tmp_path, tokenizer):
         raw = {"wechat": wechat, "pay": {"mch_id": MERCHANT["mch_id"]}, "chat": chat}
         raw["server"] = {"public_url": "https://shop.example.cn"}
         raw["store"] = {"url": f"sqlite:///{tmp_path / 'zhike.db'}"}
+        raw["recsys"] = {"models_dir": str(tmp_path / "models")}
         return from_mapping(raw, environ={}, base=ROOT)
 
     async def run(story, config, sealed):

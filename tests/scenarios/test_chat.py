@@ -3,6 +3,8 @@
 import re
 from dataclasses import replace
 
+import pytest
+
 from bot import catalog
 
 ANNA = "oAnna0000000000000000000000a"
@@ -12,6 +14,11 @@ LINK = re.compile(r'<a href="([^"]+)">([^<]+)</a>')
 
 def titles(reply):
     return [label.split(". ", 1)[1] for href, label in LINK.findall(reply) if "s%3A" in href and ". " in label]
+
+
+def prices(reply):
+    """Return the prices of a list in yuan, free courses left out."""
+    return [float(price) for price in re.findall(r"¥([\d.]+)", reply)]
 
 
 def test_a_new_follower_is_greeted_with_three_starters_and_the_privacy_line(live):
@@ -63,6 +70,30 @@ def test_an_interest_gets_courses_with_price_and_reason_and_a_number_opens_one(l
     assert "https://shop.example.cn/c/" in opened or "领取" in opened
 
 
+@pytest.mark.parametrize("number", ["2。", "２", "②", " 2 "])
+def test_a_number_is_understood_however_it_is_written(live, number):
+    async def story(world):
+        return await world.say(ANNA, "Excel"), await world.say(ANNA, number), await world.say(ANNA, "不感兴趣②")
+
+    listed, opened, disliked = live(story)
+
+    assert opened.startswith(f"《{titles(listed)[1]}》")
+    assert f"《{titles(listed)[1]}》" in disliked
+
+
+def test_a_tap_on_a_list_of_a_former_talk_opens_nothing_of_the_new_one(live):
+    async def story(world):
+        await world.say(ANNA, "Excel")
+        world.clock.forward(minutes=31)
+        second = await world.say(ANNA, "摄影")
+        return second, await world.say(ANNA, "1", bizmsgmenuid="s:1:1"), await world.say(ANNA, "1")
+
+    second, tapped, typed = live(story)
+
+    assert "编号不在最近的列表里" in tapped
+    assert typed.startswith(f"《{titles(second)[0]}》")
+
+
 def test_a_title_opens_its_course(live):
     async def story(world):
         return await world.say(ANNA, "Python零基础入门课")
@@ -82,12 +113,14 @@ def test_another_page_shows_other_courses(live):
 
 def test_cheaper_is_cheaper_and_free_is_free(live):
     async def story(world):
+        listed, cheaper = await world.say(ANNA, "热门"), await world.say(ANNA, "便宜点")
         await world.say(ANNA, "Excel")
-        return await world.say(ANNA, "便宜点"), await world.say(ANNA, "免费")
+        return listed, cheaper, await world.say(ANNA, "免费")
 
-    cheaper, free = live(story)
+    listed, cheaper, free = live(story)
 
-    assert cheaper
+    assert titles(cheaper)
+    assert max(prices(cheaper)) < min(prices(listed))
     assert "没有免费课" in free
     assert len(titles(free)) == 5
     assert "¥" not in free

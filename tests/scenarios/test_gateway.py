@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import pytest
 from tornado.simple_httpclient import HTTPStreamClosedError
 
-from bot.errors import PayUnknown
+from bot.errors import PayUnknown, StoreError
 from handlers.chat import inbox
 from handlers.chat.inbox import message_key
 from handlers.chat.robot import read_fields
@@ -84,6 +84,16 @@ def test_the_stored_reply_outlives_a_restart(live):
     assert live(first) == live(second)
 
 
+async def until_delivered(world, xml, times):
+    """Return when so many deliveries of the message have come in."""
+    key = message_key(read_fields(xml))
+    async with asyncio.timeout(10):
+        while True:
+            seen = await world.shop.store.read(lambda tx: tx.messages.find(key, ""))
+            if seen and seen[0].deliveries == times:
+                return
+
+
 def test_a_slow_answer_is_joined_by_its_repeats(live):
     async def story(world):
         gate = asyncio.Event()
@@ -92,17 +102,18 @@ def test_a_slow_answer_is_joined_by_its_repeats(live):
             await gate.wait()
             raise PayUnknown("slow")
 
-        course = next(c for c in world.shop.suggestions.shelf.courses.values() if c.price_fen)
-        await world.shop.orders.place(ANNA, course.course_id)
+        await world.shop.orders.place(ANNA, "EDU001")
         world.shop.orders.sync_order = slow
         xml = world.message(ANNA, Content="我付了")
         deliveries = [asyncio.create_task(world.deliver(xml)) for _ in range(3)]
-        await asyncio.wait(deliveries, timeout=0.05)
+        await until_delivered(world, xml, 3)
+        waiting = not any(delivery.done() for delivery in deliveries)
         gate.set()
-        return await asyncio.gather(*deliveries)
+        return waiting, await asyncio.gather(*deliveries)
 
-    replies = live(story)
+    waiting, replies = live(story)
 
+    assert waiting
     assert len(set(replies)) == 1
     assert "小状况" in replies[0]
 
@@ -121,14 +132,10 @@ def test_twenty_deliveries_at_once_of_a_slow_message_run_once(live):
         world.shop.orders.sync_order = slow
         xml = world.message(ANNA, Content="我付了")
         deliveries = [asyncio.create_task(world.deliver(xml)) for _ in range(20)]
-        key = message_key(read_fields(xml))
-        async with asyncio.timeout(10):
-            while True:
-                seen = await world.shop.store.read(lambda tx: tx.messages.find(key, ""))
-                if seen and seen[0].deliveries == 20:
-                    break
+        await until_delivered(world, xml, 20)
         gate.set()
-        return len(runs), len(set(await asyncio.gather(*deliveries)))
+        replies = await asyncio.gather(*deliveries)
+        return len(runs), len(set(replies))
 
     assert live(story) == (1, 1)
 
@@ -141,15 +148,15 @@ def test_past_the_deadline_the_third_delivery_gets_success_and_the_reply_follows
             await gate.wait()
             return await world.shop.store.read(lambda tx: tx.orders.of(ANNA)[0])
 
-        course = next(c for c in world.shop.suggestions.shelf.courses.values() if c.price_fen)
-        await world.shop.orders.place(ANNA, course.course_id)
+        await world.shop.orders.place(ANNA, "EDU001")
         world.shop.orders.sync_order = slow
         xml = world.message(ANNA, Content="我付了")
         early = await asyncio.gather(*(world.post(*world.envelope(xml)) for _ in range(2)), return_exceptions=True)
         last = await world.deliver(xml)
         gate.set()
-        while not await world.shop.outbox.send_due():  # noqa: ASYNC110  the reply is on its way through the store
-            await asyncio.sleep(0)
+        async with asyncio.timeout(10):
+            while not await world.shop.outbox.send_due():  # noqa: ASYNC110  the reply is on its way to the store
+                await asyncio.sleep(0)
         return [type(dropped) for dropped in early], last, world.phone.received
 
     dropped, last, received = live(story, reply_deadline_seconds=0.05)
@@ -166,8 +173,7 @@ def never_answered(world):
         await asyncio.Event().wait()
 
     async def play():
-        course = next(c for c in world.shop.suggestions.shelf.courses.values() if c.price_fen)
-        await world.shop.orders.place(ANNA, course.course_id)
+        await world.shop.orders.place(ANNA, "EDU001")
         world.shop.orders.sync_order = stuck
         xml = world.message(ANNA, Content="我付了")
         await asyncio.gather(*(world.post(*world.envelope(xml)) for _ in range(2)), return_exceptions=True)
@@ -313,9 +319,30 @@ def test_a_signed_body_that_is_no_message_gets_plain_success_or_a_refusal_and_ru
 
 def test_markup_in_a_message_cannot_leave_its_place_in_the_reply(live):
     async def story(world):
-        return await world.say(ANNA, "Excel ]]]]><![CDATA[></Content><MsgType>x</MsgType>\x0b")
+        xml = world.message(ANNA, "voice", MediaId="m", Recognition="Excel ]]]]><![CDATA[></Content><MsgType>x\x0b")
+        return await world.deliver(xml)
 
-    assert live(story)
+    assert "我听到：Excel ]]></Content><MsgType>x\n" in live(story)
+
+
+def test_what_goes_wrong_is_logged_without_the_name_of_anybody(live, caplog):
+    async def story(world):
+        async def broken(*_arguments, **_options):
+            raise StoreError("disk full")
+
+        world.shop.store.write = broken
+        reply = await world.say(ANNA, "Excel")
+        url = f"{world.url}/oauth/callback?code=c0de&state=st4te"
+        return reply, (await world.http.fetch(url, raise_error=False)).code
+
+    with caplog.at_level(logging.DEBUG):
+        reply, code = live(story)
+
+    assert "小状况" in reply
+    assert code == 500
+    logged = "\n".join(f"{record.getMessage()} {record.exc_text}" for record in caplog.records)
+    assert "web.broke path=/oauth/callback" in logged
+    assert not [secret for secret in (ANNA, "c0de", "st4te", "signature=") if secret in logged]
 
 
 def test_a_thousand_broken_messages_bring_no_5xx_and_no_traceback(live, caplog):

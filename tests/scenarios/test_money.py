@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 
 import pytest
@@ -25,6 +25,19 @@ async def post_notice(world, trade, *, notice_id="N1"):
     body = json.dumps({"id": notice_id, "trade": asdict(trade)})
     url = f"{world.url}/pay/notify"
     return (await world.http.fetch(url, method="POST", body=body, raise_error=False)).code
+
+
+def wechat_says(world, refund, status, **changes):
+    """Let WeChat Pay know a refund under that status."""
+    facts = world.cashier.refunds[refund.out_refund_no]
+    world.cashier.refunds[refund.out_refund_no] = replace(facts, status=status, **changes)
+
+
+async def a_refund(world):
+    """Buy, pay and ask for all of it back."""
+    attempt = await an_attempt(world)
+    await world.shop.orders.book_paid(world.cashier.paid(attempt.out_trade_no, FEN, ANNA), "notice")
+    return attempt, await world.shop.orders.refund(attempt.order_no, None, "不想学了")
 
 
 async def owned(world, openid=ANNA):
@@ -250,8 +263,7 @@ def test_a_refund_counts_only_when_wechat_says_so_and_then_access_ends(live):
         await world.shop.orders.book_paid(world.cashier.paid(attempt.out_trade_no, FEN, ANNA), "notice")
         refund = await world.shop.orders.refund(attempt.order_no, None, "不想学了")
         accepted = refund.state, (await order_of(world, attempt)).state, await owned(world)
-        facts = world.cashier.refunds[refund.out_refund_no]
-        world.cashier.refunds[refund.out_refund_no] = type(facts)(facts.out_refund_no, "SUCCESS", refund_fen=FEN)
+        wechat_says(world, refund, "SUCCESS")
         world.clock.forward(minutes=2)
         await world.shop.jobs.run_due()
         return accepted, (await order_of(world, attempt)).state, await owned(world)
@@ -309,3 +321,106 @@ def test_while_an_attempt_is_unclear_no_second_one_is_opened(live):
         return len(await world.shop.store.read(lambda tx: tx.attempts.of(first.order_no))), await owned(world)
 
     assert live(story) == (1, [COURSE])
+
+
+@pytest.mark.parametrize("lie", [{"refund_fen": 1}, {"refund_fen": 0}, {"out_trade_no": "ZK0"}], ids=str)
+def test_a_refund_that_does_not_fit_is_kept_for_a_person_and_changes_nothing(live, lie):
+    async def story(world):
+        attempt, refund = await a_refund(world)
+        wechat_says(world, refund, "SUCCESS", **lie)
+        world.clock.forward(minutes=2)
+        await world.shop.jobs.run_due()
+        return (await order_of(world, attempt)).state, await owned(world), await anomalies(world)
+
+    assert live(story) == (OrderState.PAID, [COURSE], ["refund_mismatch"])
+
+
+def test_a_refund_in_a_state_that_nobody_knows_is_asked_about_again(live):
+    async def story(world):
+        attempt, refund = await a_refund(world)
+        wechat_says(world, refund, "ON_ITS_WAY")
+        world.clock.forward(minutes=2)
+        await world.shop.jobs.run_due()
+        wechat_says(world, refund, "SUCCESS")
+        world.clock.forward(hours=1)
+        await world.shop.jobs.run_due()
+        return (await order_of(world, attempt)).state
+
+    assert live(story) is OrderState.REFUNDED
+
+
+def test_an_abnormal_refund_that_was_put_right_is_found_by_a_sync(live):
+    async def story(world):
+        attempt, refund = await a_refund(world)
+        wechat_says(world, refund, "ABNORMAL")
+        abnormal = (await world.shop.orders.sync_order(attempt.order_no)).state, await anomalies(world)
+        wechat_says(world, refund, "SUCCESS")
+        return abnormal, (await world.shop.orders.sync_order(attempt.order_no)).state
+
+    assert live(story) == ((OrderState.PAID, ["refund_abnormal"]), OrderState.REFUNDED)
+
+
+def test_an_order_that_is_refused_at_the_second_try_is_not_tried_under_its_number_again(live):
+    async def story(world):
+        world.cashier.fail_next = [PayUnknown("timeout"), PayRejected(403, "NO_AUTH", "no contract")]
+        with pytest.raises(PayRejected):
+            await an_attempt(world)
+        order = (await world.shop.store.read(lambda tx: tx.orders.of(ANNA)))[0]
+        return [each.state for each in await world.shop.store.read(lambda tx: tx.attempts.of(order.order_no))]
+
+    assert live(story) == [AttemptState.FAILED]
+
+
+def test_wechat_is_asked_ever_more_rarely_also_after_the_time_to_pay(live):
+    async def story(world):
+        attempt = await an_attempt(world)
+        asked = []
+
+        async def unclear(_number):
+            asked.append(world.clock.now())
+            raise PayUnknown("down")
+
+        world.cashier.query = unclear
+        for _ in range(6 * 60):
+            world.clock.forward(minutes=1)
+            await world.shop.jobs.run_due()
+        return [at - attempt.time_expire for at in asked]
+
+    after = [since for since in live(story) if since > timedelta()]
+
+    assert after[0] <= timedelta(minutes=1)
+    assert 8 <= len(after) <= 14
+
+
+def test_an_attempt_that_cannot_be_settled_does_not_keep_the_others_waiting(live):
+    async def story(world):
+        first = await an_attempt(world)
+        second = await an_attempt(world, openid="oBen00000000000000000000000b")
+        for attempt in (first, second):  # under one transaction id, which WeChat never gives twice
+            world.cashier.paid(attempt.out_trade_no, FEN, attempt.payer)
+            trade = world.cashier.trades[attempt.out_trade_no]
+            world.cashier.trades[attempt.out_trade_no] = replace(trade, transaction_id="T1")
+        third = await an_attempt(world, openid="oCleo0000000000000000000000c")
+        world.cashier.paid(third.out_trade_no, FEN, third.payer)
+        world.clock.forward(seconds=6)
+        await world.shop.jobs.run_due()
+        return [await owned(world, each.payer) for each in (first, second, third)]
+
+    assert live(story) == [[COURSE], [], [COURSE]]
+
+
+def test_an_order_that_an_attempt_may_still_pay_does_not_stand_in_the_way_of_those_to_be_cancelled(live):
+    async def story(world):
+        attempt = await an_attempt(world)
+        untried = (await world.shop.orders.place("oBen00000000000000000000000b", COURSE)).order
+        world.clock.forward(minutes=31)
+        over = await world.shop.store.read(lambda tx: tx.orders.expired(world.clock.now()))
+        world.cashier.fail_next = [PayUnknown("timeout")]
+        await world.shop.jobs.run_due()
+        states = [
+            (await world.shop.store.read(lambda tx, no=no: tx.orders.get(no))).state
+            for no in (attempt.order_no, untried.order_no)
+        ]
+        return [order.order_no for order in over] == [untried.order_no], states
+
+    assert live(story) == (True, [OrderState.PENDING, OrderState.CANCELLED])

@@ -89,18 +89,28 @@ def test_a_state_works_once_and_in_its_own_browser_only(live):
         _, state = await browser.log_in(f"/c/{COURSE}", ANNA)
         world.authority.codes["c2"] = OAuthIdentity(BEN, virtual=False)
         again = await browser.open(f"/oauth/callback?code=c2&state={state}")
-        away = await browser.open("/learn/none")
         other = Browser(world)
         state = parse_qs(urlsplit((await other.open(f"/c/{COURSE}")).headers["Location"]).query)["state"][0]
-        await stranger.open("/healthz")
         stolen = await stranger.open(f"/oauth/callback?code=c2&state={state}")
-        return again, away.code, stolen
+        return again, stolen, "c2" in world.authority.codes
 
-    again, _code, stolen = live(story)
+    again, stolen, kept = live(story)
 
+    assert kept, "a code must not be spent on a state that is not ours"
     for refused in (again, stolen):
         assert refused.code == 400
         assert "已经失效" in text(refused)
+
+
+@pytest.mark.parametrize("path", [f"/c/{COURSE}", f"/learn/{COURSE}", "/oauth/callback", "/c/NOPE"])
+def test_no_other_site_may_frame_a_page_or_bring_scripts_into_it(live, path):
+    async def story(world):
+        return await Browser(world, agent="Firefox").open(path)
+
+    policy = live(story).headers["Content-Security-Policy"].split("; ")
+
+    assert {"frame-ancestors 'none'", "default-src 'self'", "base-uri 'none'", "form-action 'self'"} <= set(policy)
+    assert "unsafe" not in " ".join(policy)
 
 
 def test_a_preview_identity_can_buy_nothing(live):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from bot.models import Course
@@ -9,12 +10,13 @@ from handlers.chat import replies
 from handlers.chat.answers import Answer, Text
 from handlers.chat.turn import Turn
 from recsys.base import Signal
+from recsys.text import normalise
 
 
 def number(message: Any, turn: Turn) -> Answer:
     """Open the course a number means."""
-    wanted = int(message.content.strip())
-    picked = turn.talk.pick(wanted, turn.tap)
+    wanted = _number_in(message.content)
+    picked = turn.talk.pick(wanted, turn.tap) if wanted is not None else None
     course = turn.shelf.courses.get(picked) if picked else None
     if course is None:
         return Text(replies.expired_number())
@@ -45,8 +47,8 @@ def claim(_message: Any, turn: Turn) -> Answer:
 
 def not_interested(message: Any, turn: Turn) -> Answer:
     """Hide a course, by its number or the one that lies open, and learn from it."""
-    digits = "".join(char for char in message.content if char.isdigit())
-    picked = turn.talk.pick(int(digits), "") if digits else (turn.talk.course or None)
+    named = _number_in(message.content)
+    picked = turn.talk.pick(named, "") if named is not None else (turn.talk.course or None)
     course = turn.shelf.courses.get(picked) if picked else None
     if course is None:
         return Text(replies.which_dislike())
@@ -64,3 +66,9 @@ def undo(_message: Any, turn: Turn) -> Answer:
     turn.tx.dislikes.remove(turn.openid, course.course_id)
     turn.talk.disliked = ""
     return Text(replies.dislike_undone(course))
+
+
+def _number_in(text: str) -> int | None:
+    """Return the number that somebody wrote, as "2", "２。" or "②"; None when there is none."""
+    found = re.search(r"\d+", normalise(text))
+    return int(found[0]) if found else None

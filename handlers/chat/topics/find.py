@@ -86,10 +86,8 @@ def why(_message: Any, turn: Turn) -> Answer:
         return Text(replies.no_list())
     wish = turn.suggestions.understand(turn.talk.text)
     courses = turn.shelf.courses
-    entries = [
-        (courses[each].title, turn.suggestions.explain(each, wish, turn.interests, turn.now)) for each in shown
-    ]
-    return Text(replies.why(entries, turn.shelf.spell))
+    entries = [(courses[each].title, turn.suggestions.explain(each, wish, turn.person, turn.now)) for each in shown]
+    return Text(replies.why(entries, turn.shelf))
 
 
 def _find(turn: Turn, cap: int | None, seen: set[str]) -> Suggested:
@@ -101,7 +99,7 @@ def _find(turn: Turn, cap: int | None, seen: set[str]) -> Suggested:
         wanted = [each for each in turn.shelf.newest if each not in exclude and _within(turn, each, cap)]
         return Suggested([Recommendation(each, 0.0, ()) for each in wanted[:size]], answered=True)
     wish = turn.suggestions.understand(turn.talk.text, cap)
-    return turn.suggestions.suggest(wish, turn.interests, now=turn.now, exclude=exclude, k=size)
+    return turn.suggestions.suggest(wish, turn.person, now=turn.now, exclude=exclude, k=size)
 
 
 def _within(turn: Turn, course_id: str, cap: int | None) -> bool:
@@ -117,7 +115,7 @@ def _list(turn: Turn, *, more: bool = False) -> str:
     if not found.courses:
         return replies.empty_shop() if not turn.shelf.courses else replies.no_more()
     talk.show([each.item_id for each in found.courses])
-    turn.tx.events.add_shown(turn.openid, talk.shown, turn.now)
+    turn.suggestions.shown(turn.tx, turn.openid, found.courses, turn.now)
     return replies.course_list(_head(turn, found), _lines(turn, found.courses))
 
 
@@ -141,8 +139,6 @@ def _head(turn: Turn, found: Suggested) -> str:
 def _lines(turn: Turn, found: Sequence[Recommendation]) -> list[str]:
     shelf, mode, number_of_list = turn.shelf, turn.talk.mode, turn.talk.turn
     return [
-        replies.course_line(
-            number, shelf.courses[each.item_id], replies.reason(each, mode, shelf.spell), number_of_list
-        )
+        replies.course_line(number, shelf.courses[each.item_id], replies.reason(each, mode, shelf), number_of_list)
         for number, each in enumerate(found, 1)
     ]

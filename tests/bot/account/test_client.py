@@ -13,7 +13,8 @@ from bot.account.client import AccountClient
 from bot.account.settings import AccountSettings
 from bot.errors import AccountError, AccountUnknown
 from bot.ports import Messenger, OAuth, OAuthIdentity
-from tests.bot.account.standin import APP_ID, SECRET, Line, MemoryTokens, StoppedClock, a_standin
+from tests.bot.account.standin import APP_ID, SECRET, Line, MemoryTokens, a_standin
+from tests.standin import StoppedClock
 
 
 def run(work, **timeouts: float):

@@ -137,3 +137,30 @@ def test_forgetting_a_follower_leaves_no_row_with_the_openid(store):
 
     assert store.write_now(lambda tx: tx.followers.known("o1")) is None
     assert store.write_now(lambda tx: tx.events.of("o1")) == []
+
+
+def test_a_claim_that_ran_out_cannot_be_prolonged_by_who_had_it(store):
+    store.write_now(lambda tx: tx.outbox.put("paid", "ZK1", "o1", {}, NOON, due=NOON))
+
+    def claim(now):
+        return store.write_now(lambda tx: tx.outbox.claim(now, until=now + timedelta(minutes=1), limit=1))[0]
+
+    def keep(row, minutes):
+        return store.write_now(lambda tx: tx.outbox.keep(row, NOON + timedelta(minutes=minutes)))
+
+    slow = claim(NOON)
+    assert keep(slow, 2)
+    quick = claim(NOON + timedelta(minutes=2))
+    assert not keep(slow, 9)
+    assert keep(quick, 3)
+    store.write_now(lambda tx: tx.outbox.done(quick.row_id, "sent", NOON))
+    assert not keep(quick, 9)
+
+
+def test_a_read_cannot_write(store):
+    async def go():
+        await store.read(lambda tx: tx.followers.seen("o1", NOON))
+
+    with pytest.raises(StoreError, match="读取失败"):
+        asyncio.run(go())
+    assert store.write_now(lambda tx: tx.followers.get("o1")) is None

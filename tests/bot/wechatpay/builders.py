@@ -6,7 +6,7 @@ import base64
 import json
 import secrets
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -23,25 +23,12 @@ from cryptography.hazmat.primitives.serialization import (
 
 from bot.wechatpay import crypto
 from bot.wechatpay.settings import MerchantSettings
+from tests.standin import NOON
 
-NOON = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)  # noon in Beijing
 SERIAL = "PUB_KEY_ID_0110000000000000000000000001"
 APIV3_KEY = "0123456789abcdefghijklmnopqrstuv"
 APP_ID = "wx0123456789abcdef"
 MCH_ID = "1900000001"
-
-
-class StoppedClock:
-    """A clock that stands at noon until it is moved."""
-
-    def __init__(self, moment: datetime = NOON) -> None:
-        self.moment = moment
-
-    def now(self) -> datetime:
-        return self.moment
-
-    def move(self, **by: float) -> None:
-        self.moment += timedelta(**by)
 
 
 @cache

@@ -13,8 +13,9 @@ import pytest
 
 from bot.errors import AlreadyPaid, PayRejected, PayUnknown, TradeClosed, TradeNoUsed
 from bot.wechatpay.client import PayClient
-from tests.bot.wechatpay.builders import NOON, StoppedClock, a_key, a_merchant, signed_headers
+from tests.bot.wechatpay.builders import a_key, a_merchant, signed_headers
 from tests.bot.wechatpay.standin import Line, a_standin
+from tests.standin import NOON, StoppedClock
 
 TARGET = "/v3/pay/transactions/out-trade-no/T%7C1?mchid=1900000001&x=a%2Fb%3D"
 BODY = '{"description":"从零学 Python"}'.encode()

@@ -16,8 +16,9 @@ from bot.ports import PayGateway, PrepayOrder
 from bot.wechatpay import crypto
 from bot.wechatpay.client import PayClient
 from bot.wechatpay.gateway import WeChatPay
-from tests.bot.wechatpay.builders import APP_ID, MCH_ID, StoppedClock, a_key, a_merchant, a_refund, a_transaction
+from tests.bot.wechatpay.builders import APP_ID, MCH_ID, a_key, a_merchant, a_refund, a_transaction
 from tests.bot.wechatpay.standin import Line, a_standin
+from tests.standin import StoppedClock
 
 GATEWAY: PayGateway = WeChatPay(PayClient(a_merchant(), StoppedClock()))
 

@@ -18,9 +18,7 @@ from bot.wechatpay.gateway import WeChatPay
 from tests.bot.wechatpay.builders import (
     APP_ID,
     MCH_ID,
-    NOON,
     SERIAL,
-    StoppedClock,
     a_key,
     a_merchant,
     a_notice_body,
@@ -29,6 +27,7 @@ from tests.bot.wechatpay.builders import (
     certificate_pem,
     signed_headers,
 )
+from tests.standin import NOON, StoppedClock
 
 MERCHANT = a_merchant()
 

@@ -1,0 +1,164 @@
+"""The learned blend: a conditional logit over the items, with the sources' scores as features.
+
+    P(j | person) ∝ exp Σ_f (β_f + γ_f g(length) + …) f_j
+
+McFadden, "Conditional logit analysis of qualitative choice behavior", 1974. The weight of each source is smooth
+in how much is known of a person, instead of one model for each stratum: strata of a few hundred people overfit. Which
+sources there are is ``lineup.py``, where the examples come from ``ranker.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from recsys.sources.base import Crowd, Floats, Ints, Singles
+
+GROUPS = 4
+RIDGES = (30.0, 300.0, 3_000.0)  # in examples; the first two trials' answer to the last one chooses
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Candidates of several questions, question by question: features, who asks, what was taken.
+
+    ``rarity`` is minus the logarithm of the odds with which a candidate was drawn.
+    """
+
+    features: Singles
+    question: Ints
+    groups: Singles
+    taken: NDArray[np.bool_]
+    rarity: Singles
+
+
+def groups_of(crowd: Crowd, strangers: NDArray[np.bool_]) -> Singles:
+    """Return what weights may depend on, a person a row: 1, log of the length, stranger or not, no history."""
+    lengths = crowd.lengths
+    return np.stack(
+        [
+            np.ones(len(crowd)),
+            np.log2(np.maximum(lengths, 1)) / 2 - 1,
+            strangers - 0.5,
+            lengths == 0,
+        ],
+        axis=1,
+    ).astype(np.float32)
+
+
+def shapes(scores: Singles) -> list[Singles]:
+    """Return a source's scores (people x items) in two comparable shapes: log over the row's mean, and z-score."""
+    positive = np.maximum(scores, 0)
+    mean = positive.mean(axis=1, keepdims=True) + np.float32(1e-9)
+    centre, spread = scores.mean(axis=1, keepdims=True), scores.std(axis=1, keepdims=True) + np.float32(1e-9)
+    return [np.log1p(positive / mean), (scores - centre) / spread]
+
+
+class Logit:
+    """The fitted weights, features x groups."""
+
+    def __init__(self, weights: Floats) -> None:
+        self.weights = weights
+
+    @classmethod
+    def fit(cls, trials: Sequence[Examples]) -> Logit:
+        """Fit to all trials with the ridge under which all but the last foretell the last one best."""
+        joined = pooled(trials)
+        scale = joined.features.std(axis=0).astype(np.float64) + 1e-9
+        if len(trials) == 1:
+            return cls(_solve(joined, scale, RIDGES[1]))
+        before, last = pooled(trials[:-1]), pooled(trials[-1:])
+        losses = []
+        for ridge in RIDGES:
+            beta = _solve(before, scale, ridge) * scale[:, None]
+            losses.append(_Loss(last, scale, 0.0).value(beta.ravel())[0])
+        return cls(_solve(joined, scale, RIDGES[int(np.argmin(losses))]))
+
+    def utility(self, features: Iterable[Singles], groups: Singles) -> Singles:
+        """Return people x items: what the exponent says."""
+        total: Any = 0.0
+        for feature, weights in zip(features, self.weights, strict=True):
+            total = total + feature * (groups @ weights.astype(np.float32))[:, None]
+        return np.asarray(total, np.float32)
+
+
+def gather(
+    features: Sequence[Singles],
+    taken: NDArray[np.bool_],
+    allowed: NDArray[np.bool_],
+    groups: Singles,
+    rng: np.random.Generator,
+    *,
+    top: int = 30,
+    thin: float = 0.35,
+    rest: float = 0.05,
+) -> Examples:
+    """Return examples: what was taken, and a random part of what was not.
+
+    ``thin`` of the items that any feature has among its ``top``, ``rest`` of the others; ``rarity`` makes up for it,
+    so that the chances fitted are those among all ``allowed`` items.
+    """
+    chosen = np.zeros(taken.shape, np.bool_)
+    width = min(top, taken.shape[1] - 1)
+    for feature in features:
+        strongest = np.argpartition(np.where(allowed, -feature, np.inf), width, axis=1)[:, :width]
+        np.put_along_axis(chosen, strongest, values=True, axis=1)
+    odds = np.where(chosen, np.float32(thin), np.float32(rest))
+    chosen = (rng.random(chosen.shape) < odds) & allowed
+    odds[taken] = 1
+    chosen |= taken
+    chosen[~taken.any(axis=1)] = False
+    question, item = np.nonzero(chosen)
+    columns = np.stack([feature[question, item] for feature in features], axis=1)
+    return Examples(columns, question, groups, taken[question, item], -np.log(odds[question, item]))
+
+
+def pooled(parts: Sequence[Examples]) -> Examples:
+    """Return the examples of several batches as one."""
+    offsets = np.cumsum([0, *(len(part.groups) for part in parts[:-1])])
+    return Examples(
+        np.concatenate([part.features for part in parts]),
+        np.concatenate([part.question + offset for part, offset in zip(parts, offsets, strict=True)]),
+        np.concatenate([part.groups for part in parts]),
+        np.concatenate([part.taken for part in parts]),
+        np.concatenate([part.rarity for part in parts]),
+    )
+
+
+class _Loss:
+    """The mean negative log-likelihood of what was taken, and its gradient, in standardised weights."""
+
+    def __init__(self, examples: Examples, scale: Floats, ridge: float) -> None:
+        self.x = examples.features / scale.astype(np.float32)
+        first = np.r_[True, examples.question[1:] != examples.question[:-1]]
+        self.starts, self.place = np.flatnonzero(first), np.cumsum(first) - 1
+        self.groups = examples.groups[examples.question]
+        self.taken, self.rarity = examples.taken, examples.rarity
+        self.wins = np.add.reduceat(examples.taken.astype(np.float32), self.starts)
+        self.count = max(float(self.wins.sum()), 1.0)
+        self.penalty = ridge / self.count
+
+    def value(self, flat: Floats) -> tuple[float, Floats]:
+        beta = flat.reshape(self.x.shape[1], -1)
+        utility = ((self.x @ beta.astype(np.float32)) * self.groups).sum(axis=1) + self.rarity
+        peak = np.maximum.reduceat(utility, self.starts)
+        chance = np.exp(utility - peak[self.place])
+        total = np.add.reduceat(chance, self.starts)
+        logs = (np.log(total) + peak).astype(np.float64)
+        loss = float((logs * self.wins).sum()) - float(utility[self.taken].sum(dtype=np.float64))
+        wrong = chance * (self.wins / total)[self.place] - self.taken
+        slope = (self.x.T @ (wrong[:, None] * self.groups)).astype(np.float64).ravel()
+        return loss / self.count + self.penalty * float(flat @ flat) / 2, slope / self.count + self.penalty * flat
+
+
+def _solve(examples: Examples, scale: Floats, ridge: float) -> Floats:
+    loss = _Loss(examples, scale, ridge)
+    start = np.zeros(examples.features.shape[1] * examples.groups.shape[1])
+    found = minimize(loss.value, start, jac=True, method="L-BFGS-B", options={"maxiter": 100})
+    weights: Floats = found.x.reshape(len(scale), -1) / scale[:, None]
+    return weights

@@ -1,0 +1,1 @@
+"""Sources of scores: one file an idea, one contract (``base.py``), each with its paper or derivation."""

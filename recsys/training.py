@@ -1,0 +1,155 @@
+"""From a log of events to a model worth putting in force: fit, check on what the log held back, fit on everything.
+
+Where the events come from and where the model goes is the caller's; the figures for people are ``evaluation.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from recsys.evaluation import BAR, Exam, compare, split_at, time_split
+from recsys.evidence import Voice
+from recsys.index import CourseIndex
+from recsys.live import Companions, Live
+from recsys.sources.base import Arrays, Catalogue, Crowd, Floats, Log, Person, Singles, Source, Term, check_fit
+
+FEWEST = 30  # people who took two courses or more; fewer teach nothing and test nothing
+MOST_ASKED = 3_000
+STEPS = 4
+
+Tell = Callable[[int, int], None]
+
+
+class TooLittle(ValueError):
+    """So few events that nothing can be learnt from them. ``people`` have at least two courses."""
+
+    def __init__(self, people: int) -> None:
+        super().__init__(f"only {people} people have two courses or more; {FEWEST} are needed")
+        self.people = people
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """How the new model did on people it had not seen the last of: NDCG@10, and by how much it beats each rival.
+
+    ``lost_to`` names a rival ("popularity", "former") that was better beyond chance; empty when none was.
+    """
+
+    people: int
+    ndcg: float
+    gains: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    lost_to: str = ""
+
+
+def catalogue_of(index: CourseIndex, tags: Mapping[str, tuple[str, ...]]) -> Catalogue:
+    """Return what the sources need of an index; a tag that n items bear weighs 1/√n."""
+    rows = [index.row(at) for at in range(len(index))]
+    starts = np.cumsum([0, *map(len, rows)])
+    columns = np.array([index.term_ids[term] for row in rows for term, _ in row], np.int32)
+    data = np.array([value for row in rows for _, value in row], np.float64)
+    text = csr_array((data, columns, starts), shape=(len(rows), len(index.term_ids)))
+    return Catalogue(index.ids, index.term_ids, text, _tag_rows([tags.get(item_id, ()) for item_id in index.ids]))
+
+
+def _tag_rows(tags: list[tuple[str, ...]]) -> Any:
+    codes: dict[str, int] = {}
+    rows = [tuple(codes.setdefault(tag, len(codes)) for tag in dict.fromkeys(each)) for each in tags]
+    columns = np.array([code for row in rows for code in row], np.int32)
+    starts = np.cumsum([0, *map(len, rows)])
+    owners = np.repeat(np.arange(len(rows)), np.diff(starts))
+    data = np.maximum(np.bincount(columns, minlength=len(codes)), 1)[columns] ** -0.5
+    lengths = np.sqrt(np.bincount(owners, data**2, len(rows)))
+    return csr_array((data / lengths[owners], columns, starts), shape=(len(rows), len(codes)))
+
+
+def train(
+    log: Log, catalogue: Catalogue, former: Live | None, former_until: float, tell: Tell
+) -> tuple[Live, Check]:
+    """Return a model fitted on the whole log, and how the same recipe did on what was held back from it.
+
+    The former model is asked only about what happened after ``former_until``, which it cannot have seen, and only
+    when enough happened since. ``TooLittle`` when the log teaches nothing.
+    """
+    check_fit(log, catalogue)
+    several = int((log.lengths > 1).sum())
+    if several < FEWEST:
+        raise TooLittle(several)
+    past, exam = time_split(log)
+    line = compare({"live": Live}, past, _thin(exam), catalogue).line("live")
+    assert line is not None, "somebody was asked, and the live source answered"
+    gains = {BAR: (line.gain.value, line.gain.error)}
+    lost_to = BAR if line.verdict == "worse" else ""
+    tell(2, STEPS)
+    if former is not None:
+        past, since = split_at(log, former_until)
+        if len(since) >= FEWEST:
+            rivals = {BAR: lambda: Frozen(former), "live": Live}
+            against = compare(rivals, past, _thin(since), catalogue).line("live")
+            assert against is not None, "somebody was asked, and the live source answered"
+            gains["former"] = (against.gain.value, against.gain.error)
+            lost_to = lost_to or ("former" if against.verdict == "worse" else "")
+    tell(3, STEPS)
+    fitted = Live().fit(log, catalogue)
+    tell(4, STEPS)
+    return fitted, Check(line.users, line.ndcg.value, gains, lost_to)
+
+
+def _thin(exam: Exam) -> Exam:
+    step = -(-len(exam) // MOST_ASKED) or 1
+    return Exam(exam.cases[::step], exam.cut)
+
+
+class Frozen(Source):
+    """A model as it was trained, asked about a catalogue that may have changed; fitting teaches it nothing."""
+
+    name = "former"
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self._ids: tuple[str, ...] = ()
+        self._companions = Companions(live, ())
+
+    def fit(self, log: Log, catalogue: Catalogue) -> Self:
+        """Take note of the catalogue alone."""
+        check_fit(log, catalogue)
+        self._ids, self._companions = catalogue.ids, Companions(self._live, catalogue.ids)
+        return self
+
+    def score(self, person: Person) -> Floats:
+        """Return the sum of the voices."""
+        total = np.zeros(len(self._ids))
+        for voice in self._voices(person):
+            total[voice.positions] += voice.weight * voice.values
+        return total
+
+    def score_many(self, crowd: Crowd) -> Singles:
+        """Return what ``score`` says of each."""
+        return np.stack([self.score(person) for person in crowd.people]).astype(np.float32)
+
+    def explain(self, person: Person, item: int) -> tuple[Term, ...]:
+        """Return one part a voice."""
+        return tuple(
+            Term("item" if voice.kind == "bought" else "word", voice.term, value)
+            for voice in self._voices(person)
+            if (value := voice.weight * float(voice.values[voice.positions == item].sum()))
+        )
+
+    def similar(self, item: int, k: int = 10) -> list[tuple[int, float]]:
+        """Return what the model says, in the positions of its own training."""
+        return self._live.similar(item, k)
+
+    def state(self) -> tuple[Arrays, dict[str, Any]]:
+        """Return the model's own state."""
+        return self._live.state()
+
+    def restore(self, arrays: Arrays, settings: dict[str, Any]) -> None:
+        """Restore the model."""
+        self._live.restore(arrays, settings)
+
+    def _voices(self, person: Person) -> list[Voice]:
+        return self._companions.voices([self._ids[at] for at in person.history], person.words, 1.0)

@@ -1,0 +1,180 @@
+"""Training on the account's events: what loses is not put in force, and a night trains once."""
+
+import asyncio
+import random
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from bot import catalog, doors, training
+from bot.config import from_mapping
+from bot.errors import NotAllowed
+from bot.nightly import Nightly
+from bot.store import SqliteStore
+from recsys.artefacts import Artefacts
+from recsys.sources import words
+
+ROOT = Path(__file__).parents[2]
+NOON = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
+
+
+class StoppedClock:
+    def __init__(self, at=NOON):
+        self.at = at
+
+    def now(self):
+        return self.at
+
+
+def courses():
+    return catalog.read_courses((ROOT / "data" / "courses.csv").read_bytes(), "courses.csv")
+
+
+def buyers(count, seed=7):
+    """Yield (openid, course_id, when) of people who keep to one field each, and to one half of its courses."""
+    rng = random.Random(seed)
+    fields = {}
+    for at, course in enumerate(courses()):
+        if course.status.value == "published":
+            fields.setdefault((course.category, at % 2), []).append(course.course_id)
+    for person in range(count):
+        liked = rng.sample(rng.choice(list(fields.values())), 4)
+        for step, course_id in enumerate(liked):
+            yield f"oBuyer{person:05}", course_id, NOON - timedelta(days=60 - person % 50, hours=-step)
+
+
+def record(store, bought):
+    def work(tx):
+        for openid, course_id, at in bought:
+            tx.events.add(openid, "buy", at, course_id=course_id)
+
+    store.write_now(work)
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return doors.tokenizer(from_mapping({}, environ={}, base=ROOT))
+
+
+@pytest.fixture
+def config(tmp_path, tokenizer, monkeypatch):
+    monkeypatch.setattr(training.doors, "tokenizer", lambda _config: tokenizer)  # making one takes a second
+    monkeypatch.setattr(words, "_MOST_TERMS", 200)  # and solving for 3,000 words takes another
+    raw = {
+        "store": {"url": f"sqlite:///{tmp_path}/zhike.db"},
+        "recsys": {"models_dir": str(tmp_path / "models")},
+    }
+    return from_mapping(raw, environ={}, base=ROOT)
+
+
+@pytest.fixture
+def store(config):
+    store = SqliteStore(config.store.path)
+    store.write_now(lambda tx: catalog.store_courses(tx, courses(), NOON))
+    yield store
+    store.close()
+
+
+def learn(config, store, at=NOON):
+    return training.learn(config, store, StoppedClock(at), lambda _done, _of: None)
+
+
+def test_a_model_that_beats_popularity_is_put_in_force(config, store):
+    record(store, buyers(300))
+
+    made = learn(config, store)
+
+    gain, error = made.check.gains["popularity"]
+    assert made.in_force
+    assert gain > 2 * error
+    assert Artefacts(Path(config.recsys.models_dir)).current() == made.version
+
+
+def test_too_few_events_train_nothing_and_say_so(config, store):
+    record(store, buyers(5))
+
+    with pytest.raises(NotAllowed, match="至少要 30 位"):
+        learn(config, store)
+
+    assert Artefacts(Path(config.recsys.models_dir)).versions() == []
+
+
+def test_a_model_that_loses_is_written_but_not_put_in_force(config, store, monkeypatch):
+    record(store, buyers(300))
+    good = learn(config, store)
+    monkeypatch.setattr(training, "train", losing(training.train))
+
+    bad = learn(config, store, NOON + timedelta(days=1))
+
+    assert not bad.in_force
+    assert Artefacts(Path(config.recsys.models_dir)).current() == good.version
+
+
+def losing(train):
+    def worse(*arguments):
+        live, check = train(*arguments)
+        return live, replace(check, lost_to="former")
+
+    return worse
+
+
+def test_rolling_back_takes_the_former_model_and_then_none(config, store):
+    record(store, buyers(300))
+    first, second = (learn(config, store, NOON + timedelta(days=day)) for day in (0, 1))
+
+    assert second.in_force
+    assert training.roll_back(config) == first.version
+    assert training.roll_back(config) is None
+    with pytest.raises(NotAllowed, match="没有在用的模型"):
+        training.roll_back(config)
+
+
+def test_a_model_nobody_can_read_is_learnt_anew(config, store):
+    record(store, buyers(300))
+    first = learn(config, store)
+    (Path(config.recsys.models_dir) / first.version / "live.npz").write_bytes(b"noise")
+
+    second = learn(config, store, NOON + timedelta(days=1))
+
+    assert second.in_force
+    assert second.version != first.version
+
+
+def test_every_source_stands_beside_popularity(config, store):
+    record(store, buyers(300))
+
+    report = training.evaluate(config, store, 10)
+
+    assert set(report.sources) == {"popularity", "content", "walk", "ease", "words", "live"}
+    assert report.line("live").verdict == "better"
+
+
+@pytest.mark.parametrize(("hour", "starts"), [(18, True), (4, False)], ids=["2 am in Beijing", "noon in Beijing"])
+def test_training_starts_at_night_alone(config, store, hour, starts):
+    async def story():
+        nightly = Nightly(config, store, StoppedClock(NOON.replace(hour=hour)))
+        begun = await nightly.start_if_due()
+        await nightly.wait()
+        return begun
+
+    assert asyncio.run(story()) is starts
+
+
+def test_one_worker_trains_a_night_and_the_next_night_again(config, store):
+    record(store, buyers(300))
+    clock = StoppedClock(NOON.replace(hour=18))
+
+    async def story():
+        begun = []
+        for hours in (0, 1, 24):
+            clock.at = NOON.replace(hour=18) + timedelta(hours=hours)
+            workers = [Nightly(config, store, clock) for _ in range(2)]
+            begun.append([await each.start_if_due() for each in workers])
+            for each in workers:
+                await each.wait()
+        return begun
+
+    assert asyncio.run(story()) == [[True, False], [False, False], [True, False]]
+    assert len(Artefacts(Path(config.recsys.models_dir)).versions()) == 2
