@@ -41,7 +41,7 @@ LONGEST_TEXT = 200
 TERMS_OF_A_COURSE = 12
 POPULARITY_AGE_SECONDS = 60.0
 SURE = 0.8  # what a word must be worth beside the one typed, to be taken for it
-CANDIDATES = 30  # how many of the courses found may change places for the follower's sake
+CANDIDATES = 12  # how many of the courses found may change places for the follower's sake
 DAY = 86_400.0
 MOST_FRESH = 0.2  # of the shop: where more is new, newness says nothing
 SHORTEST_WITH_FRESH = 3
@@ -257,7 +257,7 @@ class Suggestions:
 
     def subject(self, wish: Wish) -> tuple[str, ...]:
         """Return the words a wish is about, misspelt ones put right, to be learnt as interests."""
-        asked = self.shelf.search.wording.read(wish.subject)
+        asked = self.shelf.search.asked(wish.subject)
         said = dict.fromkeys(each.says for each in asked if each.says == each.term and each.weight >= SURE)
         return tuple(said) or self.words(wish.subject)
 
@@ -266,10 +266,11 @@ class Suggestions:
         interests = person.interests(now)
         shelf = self.shelf
         if wish.subject or wish.refining:
-            found = shelf.search.search(wish, exclude=exclude, k=max(k, CANDIDATES))
+            found = shelf.search.search(wish, exclude=exclude, k=k if wish.several else max(k, CANDIDATES))
             if found.hits:
                 voices = self._voices(person, {})
-                best = shelf.recommender.rerank(found.hits, profile=interests, voices=voices, k=k)
+                rerank = shelf.recommender.rerank
+                best = rerank(found.hits, profile=interests, voices=voices, k=k, keep_order=wish.several)
                 fitting = [(hit.item_id, hit.score) for hit in found.hits if hit.item_id in shelf.fresh]
                 best = self._with_fresh(best, fitting, k, lambda at: self.explain(at, wish, person, now))
                 return Suggested(best, answered=True, relaxed=found.relaxed, meant=self._meant(found.hits[0]))

@@ -105,21 +105,24 @@ class Recommender:
         profile: Mapping[str, float] | None = None,
         voices: Sequence[Voice] = (),
         k: int = 5,
+        keep_order: bool = False,
     ) -> list[Recommendation]:
         """Return up to ``k`` of a search's ``hits``, which are known items, in the order that fits the follower.
 
         The best hit counts ``query_weight``, the others in proportion; the profile, popularity and variety move
-        them from there. What the hits matched are the parts of kind "query".
+        them from there, unless the search's order is to be kept. What the hits matched are parts of kind "query".
         """
         at = [self._known(hit.item_id) for hit in hits]
         if not at:
             return []
         share = self.settings.query_weight / (max(hit.score for hit in hits) or 1.0)
         evidence = self._evidence([*self._liked(profile), *voices])
-        scores = evidence.total.copy()
-        scores[at] += [share * hit.score for hit in hits]
-        best = self._best(np.array(sorted(at), np.intp), scores, max(k, self.settings.pool))
-        chosen = self._varied(best, scores, k, self.settings.found_variety)
+        chosen = at[:k]
+        if not keep_order:
+            scores = evidence.total.copy()
+            scores[at] += [share * hit.score for hit in hits]
+            best = self._best(np.array(sorted(at), np.intp), scores, max(k, self.settings.pool))
+            chosen = self._varied(best, scores, k, self.settings.found_variety)
         asked = {place: _asked_parts(hit, share) for place, hit in zip(at, hits, strict=True)}
         return [_with(asked[place], rest) for place, rest in zip(chosen, evidence.explain(chosen), strict=True)]
 

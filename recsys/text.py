@@ -107,6 +107,11 @@ class Tokenizer:
         self.warm()
         return self._cut(text) if len(text) > _CACHE_CHARACTERS else self._cached_words(text)
 
+    def frequency(self, word: str) -> int:
+        """Return how often the dictionary counted a word, of 60 million; 0 for one it does not know."""
+        self.warm()
+        return int(self._jieba.FREQ.get(word, 0))
+
     def pieces(self, word: str) -> tuple[str, ...]:
         """Return the shorter words inside a word, so that "数据" finds "数据分析" and "node" finds "node.js"."""
         self.warm()

@@ -12,6 +12,7 @@ from array import array
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -23,7 +24,7 @@ from recsys.search.fold import fold
 from recsys.search.spelling import Spelling
 from recsys.search.synonyms import Synonyms
 from recsys.search.understand import Wish, understand
-from recsys.search.wording import Asked, Wording, pairs
+from recsys.search.wording import PAIR_MARK, Asked, Wording, pairs
 from recsys.text import Tokenizer
 
 # How many times a word counts by where it stands; a piece of a longer word counts half.
@@ -34,7 +35,9 @@ REFINING = 0.5  # what "零基础" said by a course adds, beside its subject
 PROVEN = 0.45  # of a term's greatest worth: more than one mention in the description
 KEPT_BY_LIMITS = 0.5  # of the best course without limits: below it, nothing within the limits is an answer
 REPEATED = 0.5  # what a subject shown already is still worth when several were asked for
+SPREAD_FROM = 4  # of so many times the courses wanted are those chosen that give each subject its turn
 _POOL = 50
+_REMEMBERED = 1_024
 _SHORTEST_PHRASE = 4
 _MANY_NAMES = 200  # more new names than this, and looking for them costs as much as cutting again
 
@@ -101,6 +104,11 @@ class CourseSearch:
         self._prices = np.array([each.price_fen for each in known], np.int64)
         self._minutes = np.array([each.minutes for each in known], np.float64)
         self._levels = np.array([each.level for each in known], np.str_)
+        self.asked = lru_cache(_REMEMBERED)(self._read)
+
+    def _read(self, subject: str) -> tuple[Asked, ...]:
+        """Return the terms that a subject asks for; ``asked`` is the same, remembered for the next question."""
+        return tuple(self.wording.read(subject))
 
     @classmethod
     def build(
@@ -145,7 +153,7 @@ class CourseSearch:
         """
         wish = understand(wish) if isinstance(wish, str) else wish
         free = self._free(wish, allow, exclude)
-        asked = self.wording.read(wish.subject)
+        asked = self.asked(wish.subject)
         if not asked:
             return self._by_title(wish, free, k) or self._by_limits(wish, free, k)
         scores, evidence = self._score(asked, wish.refining)
@@ -165,7 +173,7 @@ class CourseSearch:
     def hit(self, item_id: str, wish: Wish) -> Hit | None:
         """Return what one item has to say to a wish's subject, limits aside; None when it is no answer."""
         at = self._position.get(item_id)
-        asked = self.wording.read(wish.subject)
+        asked = self.asked(wish.subject)
         if at is None or not asked:
             return None
         scores, evidence = self._score(asked, wish.refining)
@@ -232,7 +240,7 @@ class CourseSearch:
             floor = np.partition(scores[candidates], -size)[-size]
             candidates = candidates[scores[candidates] >= floor]
         order = candidates[np.argsort(-scores[candidates], kind="stable")][: 4 * size].tolist()
-        wanted = size if wish.several else k
+        wanted = SPREAD_FROM * k if wish.several else k
         hits: list[Hit] = []
         for start in range(0, len(order), wanted):
             chunk = order[start : start + wanted]
@@ -362,22 +370,28 @@ class _Evidence:
 _Part = tuple[Asked, float, bool]  # a term, its share, and whether it is said where it counts
 
 
-def _hit(item_id: str, parts: Iterable[_Part]) -> Hit | None:
+def _hit(item_id: str, parts: Sequence[_Part]) -> Hit | None:
     """Return an item with what speaks for it; None if that is too little to show it to anybody."""
-    shares: defaultdict[tuple[str, str], float] = defaultdict(float)
+    shares: dict[tuple[str, str], float] = {}
     words: dict[str, int] = {}
-    loose_pairs: defaultdict[str, int] = defaultdict(int)
-    for asked, share, strong in parts:
-        shares[asked.says, asked.typed] += share
-        if asked.is_pair:
-            loose_pairs[asked.typed] += strong
-        else:
-            words[asked.typed] = max(words.get(asked.typed, 0), 1 + strong)
+    loose_pairs: dict[str, int] = {}
+    for (term, _, typed, says), share, strong in parts:
+        key = says, typed
+        shares[key] = shares.get(key, 0.0) + share
+        if term.startswith(PAIR_MARK):
+            loose_pairs[typed] = loose_pairs.get(typed, 0) + strong
+        elif words.get(typed, 0) <= strong:
+            words[typed] = 1 + strong
     if sum((loose_pairs | words).values()) < 2:  # noqa: PLR2004 - said where it counts, or twice in passing
         return None
-    ranked = sorted(shares.items(), key=lambda pair: (-pair[1], pair[0]))
-    matches = tuple(Match(term, share, typed) for (term, typed), share in ranked if share > 0)
-    return Hit(item_id, sum(match.share for match in matches), matches)
+    matches = [Match(says, share, typed) for (says, typed), share in shares.items() if share > 0]
+    if len(matches) > 1:
+        matches.sort(key=_by_share)
+    return Hit(item_id, sum([match.share for match in matches]), tuple(matches))
+
+
+def _by_share(match: Match) -> tuple[float, str, str]:
+    return -match.share, match.term, match.typed
 
 
 @dataclass(frozen=True, slots=True)

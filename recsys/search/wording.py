@@ -172,8 +172,7 @@ class Wording:
 
     def _is_real(self, word: str) -> bool:
         """Tell whether the dictionary knows the word well: 滑雪 is not meant to be 化学."""
-        frequencies = self.tokenizer._jieba.FREQ  # noqa: SLF001 - the one question Tokenizer does not answer yet
-        return bool(frequencies.get(word, 0) >= _REAL_WORD)
+        return self.tokenizer.frequency(word) >= _REAL_WORD
 
 
 def _inside(word: str, words: Iterable[str]) -> bool:
