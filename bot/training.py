@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from bot import doors
@@ -22,9 +24,12 @@ from recsys.base import Signal
 from recsys.evaluation import Report, compare, time_split
 from recsys.index import CourseIndex
 from recsys.live import Live
-from recsys.sources.base import Catalogue, Log, Source
+from recsys.sources.base import Catalogue, Log, Person, Source, best
 from recsys.sources.content import Content
 from recsys.sources.ease import Ease
+from recsys.sources.formula import Formula
+from recsys.sources.neighbours import Neighbours
+from recsys.sources.segments import Segments
 from recsys.sources.walk import Walk
 from recsys.sources.words import Words
 from recsys.training import Check, Tell, TooLittle, catalogue_of, train
@@ -34,8 +39,12 @@ TOOK = (Signal.BUY, Signal.FINISH, Signal.VIEW, Signal.CLICK)
 OPENED = ("click", "view", "buy")
 OPENED_WITHIN = timedelta(hours=1)
 KEEP_MODELS = 7
+TOLD_COURSES = 3
 SOURCES: Mapping[str, Callable[[], Source]] = {
     "content": Content,
+    "formula": Formula,
+    "segments": Segments,
+    "cosine": partial(Neighbours, "cosine"),
     "walk": Walk,
     "ease": Ease,
     "words": Words,
@@ -183,6 +192,34 @@ def evaluate(config: Config, store: Store, k: int) -> Report:
     if not len(exam):
         raise NotAllowed("没有可评测的事件：要有人看过或买过两门以上的课")
     return compare(SOURCES, past, exam, events.catalogue, k)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A group of followers: its name, how many they are, and the titles of what they take above all."""
+
+    name: str
+    people: int
+    titles: tuple[str, ...]
+
+
+def segments(config: Config, store: Store) -> list[Segment]:
+    """Return the account's groups of followers, the largest first; none while there are too few events."""
+    events = gather(config, store)
+    titles = store.write_now(lambda tx: {course.course_id: course.title for course in tx.courses.all()})
+    found = Segments().fit(events.log, events.catalogue)
+    people = Counter(
+        found.segment(Person(tuple(events.log.history(user).tolist()))) for user in range(events.log.people)
+    )
+    return [
+        Segment(
+            found.names[at],
+            count,
+            tuple(titles[found.ids[item]] for item in best(found.tables[at] - found.tables[-1], TOLD_COURSES)),
+        )
+        for at, count in people.most_common()
+        if at >= 0
+    ]
 
 
 def draw(report: Report, path: Path) -> None:

@@ -3,7 +3,7 @@
     P(j | person) ∝ exp Σ_f (β_f + γ_f g(length) + …) f_j
 
 McFadden, "Conditional logit analysis of qualitative choice behavior", 1974. The weight of each source is smooth
-in how much is known of a person, instead of one model for each stratum: strata of a few hundred people overfit. Which
+in how much is known of a person, instead of one model a stratum: strata of a few hundred people overfit. Which
 sources there are is ``lineup.py``, where the examples come from ``ranker.py``.
 """
 
@@ -100,8 +100,8 @@ def gather(
 ) -> Examples:
     """Return examples: what was taken, and a random part of what was not.
 
-    ``thin`` of the items that any feature has among its ``top``, ``rest`` of the others; ``rarity`` makes up for it,
-    so that the chances fitted are those among all ``allowed`` items.
+    ``thin`` of the items that any feature has among its ``top``, ``rest`` of the others; ``rarity`` makes up for
+    it, so that the chances fitted are those among all ``allowed`` items.
     """
     chosen = np.zeros(taken.shape, np.bool_)
     width = min(top, taken.shape[1] - 1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -31,12 +31,16 @@ from recsys.sources.base import (
 )
 from recsys.sources.ease import Ease, EaseSettings
 from recsys.sources.matrix import strongest
+from recsys.sources.segments import Segments
 from recsys.sources.walk import Walk
 from recsys.sources.words import Words
 
+MATRICES = ("many", "few", "words", "groups")
 PARTS = ("starts", "columns", "values")
 KEEP = 100  # entries of a row that are kept; costs 0.7 % of NDCG against all of them
 FEW = 2  # up to so many courses the random walk speaks, beyond it the regression
+SEGMENT = 0.3  # what the group of a newcomer counts beside one course of their own
+TERMS: Mapping[str, Literal["item", "word", "prior"]] = {"bought": "item", "learned": "word", "segment": "prior"}
 DECAY = 0.9  # what a course counts less for every newer one, where times carry an order
 
 
@@ -64,19 +68,23 @@ class Rows:
         return self.columns[start:end], self.values[start:end]
 
 
+NO_ROWS = Rows(np.zeros(1, np.intp), np.empty(0, np.intp), np.empty(0))
+
+
 class Live(Source):
     """EASE with item text for people of several courses, RP3beta for those of one or two, and words to purchases.
 
-    Linear in the history and in the words, but for the change from the one matrix to the other.
+    Whoever has no course yet is also given what people of the same interests take. Linear in the history and in the
+    words, but for these changes from one matrix to another.
     """
 
-    name = "live"
-
-    def __init__(self) -> None:
+    def __init__(self, name: str = "live") -> None:
+        self.name = name
         self.ids: tuple[str, ...] = ()
         self.terms: tuple[str, ...] = ()
         self.decay = 1.0
-        self.many = self.few = self.words = Rows(np.zeros(1, np.intp), np.empty(0, np.intp), np.empty(0))
+        self.many = self.few = self.words = self.groups = NO_ROWS
+        self.segments = Segments()
 
     def fit(self, log: Log, catalogue: Catalogue) -> Self:
         """Learn the three matrices; strengths follow the mean count of an item."""
@@ -89,6 +97,8 @@ class Live(Source):
         self.few = Rows.of(Walk().weigh(log, catalogue))
         words = Words().fit(log, catalogue)
         self.terms, self.words = tuple(words.terms), Rows.of(words.weights)
+        self.segments.fit(log, catalogue)
+        self.groups = Rows.of(self.segments.tables[:-1].astype(np.float32))
         return self
 
     def score(self, person: Person) -> Floats:
@@ -107,7 +117,7 @@ class Live(Source):
         parts = []
         for kind, key, (columns, values), weight in self._signals(person):
             if value := weight * float(values[columns == item].sum()):
-                parts.append(Term("item" if kind == "bought" else "word", key, value))
+                parts.append(Term(TERMS[kind], key, value))
         return tuple(parts)
 
     def similar(self, item: int, k: int = 10) -> list[tuple[int, float]]:
@@ -118,19 +128,26 @@ class Live(Source):
 
     def state(self) -> tuple[Arrays, dict[str, Any]]:
         """Return the matrices and the names of their rows."""
-        arrays: Arrays = {}
-        for name in ("many", "few", "words"):
+        grouped, named = self.segments.state()
+        arrays: Arrays = {f"segments_{name}": array for name, array in grouped.items()}
+        for name in MATRICES:
             rows: Rows = getattr(self, name)
             arrays |= {f"{name}_{part}": getattr(rows, part) for part in PARTS}
-        return arrays, {"ids": self.ids, "terms": self.terms, "decay": self.decay}
+        return arrays, {"ids": self.ids, "terms": self.terms, "decay": self.decay, "segments": named}
 
     def restore(self, arrays: Arrays, settings: dict[str, Any]) -> None:
         """Take them back."""
         self.ids, self.terms = tuple(settings["ids"]), tuple(settings["terms"])
         self.decay = float(settings["decay"])
-        for name in ("many", "few", "words"):
+        grouped = {name.removeprefix("segments_"): array for name, array in arrays.items() if "segments_" in name}
+        self.segments.restore(grouped, settings["segments"])
+        for name in MATRICES:
             parts = (arrays[f"{name}_{part}"] for part in PARTS)
             setattr(self, name, Rows(*parts))
+
+    def segment(self, words: Mapping[str, float]) -> int:
+        """Return the number of the segment that words point to; -1 for none."""
+        return self.segments.segment(Person(words=words)) if words else -1
 
     def _signals(self, person: Person) -> list[tuple[Kind, str, tuple[Ints, Floats], float]]:
         rows = self.few if len(person.history) <= FEW else self.many
@@ -144,6 +161,8 @@ class Live(Source):
             for word, weight in person.words.items()
             if word in at
         ]
+        if not person.history and (group := self.segment(person.words)) >= 0:
+            said.append(("segment", self.segments.names[group], self.groups.row(group), SEGMENT))
         return held + said
 
 
@@ -174,6 +193,9 @@ class Companions:
             for word, worth in words.items()
             if word in self._term_rows
         ]
+        if not known and (group := self._live.segment(words)) >= 0:
+            name = self._live.segments.names[group]
+            found.append(self._voice("segment", name, self._live.groups, group, weight * SEGMENT))
         return [voice for voice in found if len(voice.positions)]
 
     def _voice(self, kind: Kind, term: str, rows: Rows, row: int, weight: float) -> Voice:

@@ -15,7 +15,7 @@ from scipy.sparse import csr_array
 from recsys.evaluation import BAR, Exam, compare, split_at, time_split
 from recsys.evidence import Voice
 from recsys.index import CourseIndex
-from recsys.live import Companions, Live
+from recsys.live import TERMS, Companions, Live
 from recsys.sources.base import Arrays, Catalogue, Crowd, Floats, Log, Person, Singles, Source, Term, check_fit
 
 FEWEST = 30  # people who took two courses or more; fewer teach nothing and test nothing
@@ -134,7 +134,7 @@ class Frozen(Source):
     def explain(self, person: Person, item: int) -> tuple[Term, ...]:
         """Return one part a voice."""
         return tuple(
-            Term("item" if voice.kind == "bought" else "word", voice.term, value)
+            Term(TERMS[voice.kind], voice.term, value)
             for voice in self._voices(person)
             if (value := voice.weight * float(voice.values[voice.positions == item].sum()))
         )

@@ -108,6 +108,8 @@ def _strongest(part: Part | None, shelf: Shelf) -> str:
             return f"因为你关注「{shelf.spell(part.term)}」"
         case "learned":
             return f"聊到「{shelf.spell(part.term)}」的人常学这门"
+        case "segment":
+            return "和你兴趣相近的人常学这门"
         case "editor":
             return "老师推荐"
         case _:
@@ -321,6 +323,8 @@ def _part(part: Part, shelf: Shelf) -> str:
             return f"你学过《{title}》" if title else "你学过的课"
         case "learned":
             return f"聊到「{shelf.spell(part.term)}」的人学它"
+        case "segment":
+            return "兴趣相近的人学它"
         case "editor":
             return "老师推荐"
         case _:

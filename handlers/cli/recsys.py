@@ -108,13 +108,29 @@ SOURCES = {
     "walk": "随机游走",
     "ease": "EASE",
     "words": "词语",
+    "formula": "公式",
+    "segments": "分群",
+    "cosine": "近邻",
 }
 VERDICTS = {"better": "更好", "worse": "更差", "no clear difference": "差不多"}
 
 
-@group.command("recommend", help="看看会给这位关注者推荐什么。")
-@click.argument("openid")
-@click.option("--words", default="", help="假设他这样说")
+@group.command("segments", help="按兴趣把关注者分成几群，看每群多大、爱学什么。")
+@click.option("--json", "as_json", is_flag=True, help="输出 JSON")
+@click.pass_obj
+def segments(desk: Desk, *, as_json: bool) -> None:
+    """List the groups of followers."""
+    from bot import training  # noqa: PLC0415
+
+    with desk.store() as store:
+        found = training.segments(desk.config, store)
+    rows = [{"name": each.name, "people": each.people, "courses": list(each.titles)} for each in found]
+    show(rows, as_json=as_json, empty="还没有可分群的事件")
+
+
+@group.command("recommend", help="看看会给这位关注者推荐什么；不写 OPENID 就当作新来的人。")
+@click.argument("openid", default="")
+@click.option("--words", default="", help="假设他这样说，如 心理学")
 @click.option("--json", "as_json", is_flag=True, help="输出 JSON")
 @click.pass_obj
 def recommend(desk: Desk, openid: str, words: str, as_json: bool) -> None:
@@ -136,16 +152,18 @@ def recommend(desk: Desk, openid: str, words: str, as_json: bool) -> None:
     show(rows, as_json=as_json, empty="没有可推荐的课程")
 
 
-@group.command("explain", help="这门课对这位关注者的得分由什么组成。")
-@click.argument("openid")
+@group.command("explain", help="这门课对这位关注者的得分由什么组成；不写 OPENID 就当作新来的人。")
+@click.argument("openid", nargs=-1, metavar="[OPENID]")
 @click.argument("course_id")
-@click.option("--words", default="", help="假设他这样说")
+@click.option("--words", default="", help="假设他这样说，如 心理学")
 @click.option("--json", "as_json", is_flag=True, help="输出 JSON")
 @click.pass_obj
-def explain(desk: Desk, openid: str, course_id: str, words: str, as_json: bool) -> None:
+def explain(desk: Desk, openid: tuple[str, ...], course_id: str, words: str, as_json: bool) -> None:
     """Take a score apart."""
+    if len(openid) > 1:
+        raise click.UsageError("最多写一个 OPENID 和一个课程编号")
     with desk.shop() as shop:
-        person, _exclude = _stocked(shop, openid)
+        person, _exclude = _stocked(shop, "".join(openid))
         if course_id not in shop.suggestions.shelf.courses:
             raise NotFound(f"没有在售的课程 {course_id}")
         suggestions = shop.suggestions
@@ -155,8 +173,10 @@ def explain(desk: Desk, openid: str, course_id: str, words: str, as_json: bool) 
 
 
 def _stocked(shop: Shop, openid: str) -> tuple[Person, set[str]]:
-    """Fill the shelf and fetch what is known of the follower."""
+    """Fill the shelf and fetch what is known of the follower; nobody is a stranger."""
     asyncio.run(_refresh(shop))
+    if not openid:
+        return STRANGER, set()
 
     def work(tx: Any) -> Known:
         known: Known | None = tx.followers.known(openid)
