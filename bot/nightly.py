@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from concurrent.futures import ProcessPoolExecutor
 from datetime import datetime, timedelta, timezone
 from multiprocessing import get_context
@@ -64,7 +65,8 @@ class Nightly:
 
 
 def _learn_apart(config: Config) -> None:
-    """Train in this process, which ends afterwards."""
+    """Train in this process, which ends afterwards, on one core: the others answer messages."""
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # read when numpy loads, which the next line brings about
     from bot import training  # noqa: PLC0415 - scikit-learn and LAPACK, which serving need not load
 
     store = SqliteStore(config.store.path)

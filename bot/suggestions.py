@@ -60,6 +60,7 @@ class Shelf:
     recommender: Recommender
     search: CourseSearch
     companions: Companions | None
+    popularity: NDArray[np.float64]
     prices: NDArray[np.int64]
     newest: tuple[str, ...]
     fresh: Mapping[str, tuple[int, int]]
@@ -92,6 +93,21 @@ class Person:
 
 
 STRANGER = Person()
+
+
+@dataclass(frozen=True, slots=True)
+class Boosted:
+    """A course with a weight of its own. ``alpha`` is its share of all courses' weights, which sum to 1.
+
+    ``bonus`` is what that adds to its score: the logarithm of alpha over the average's, times ``BOOST_WEIGHT``.
+    The ranks are its places among the popular, without and with it.
+    """
+
+    course: Course
+    alpha: float
+    bonus: float
+    rank_without: int
+    rank_with: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +174,10 @@ class Suggestions:
         if version != old.version:
             log.info("shelf.stocked version=%d courses=%d", version, len(courses))
         return True
+
+    def stocked(self, courses: Sequence[Course], trials: Mapping[str, tuple[int, int]], now: datetime) -> Shelf:
+        """Return a shelf of these courses, without popularity: what ``refresh`` builds in a new shop."""
+        return self._stock(0, courses, {}, trials, now.timestamp(), None)
 
     def _weights(self) -> RecommenderSettings:
         """Return the weights of the settings, times what clicks taught."""
@@ -229,7 +249,8 @@ class Suggestions:
             spelling=_spelling(courses),
             search=search,
             companions=Companions(self._trained[1], index.ids) if self._trained else None,
-            recommender=Recommender(index, popularity.array(index, now), self._weights(), self._editor(index.ids)),
+            popularity=(popular := popularity.array(index, now)),
+            recommender=Recommender(index, popular, self._weights(), self._editor(index.ids)),
             fresh=self._fresh(courses, trials, now),
             prices=np.array([by_id[item_id].price_fen for item_id in index.ids], dtype=np.int64),
             newest=tuple(course.course_id for course in newest),
@@ -339,6 +360,26 @@ class Suggestions:
         if strongest is None or not strongest.corrected or strongest.term in self._synonyms.of(strongest.typed):
             return ""
         return strongest.term
+
+    def boosted(self) -> list[Boosted]:
+        """Return the courses on sale that the house puts forward or holds back, and what that does."""
+        shelf, boosts = self.shelf, read_boosts(self._settings.boosts)
+        index = shelf.recommender.index
+        total = sum(boosts.get(course_id, 1.0) for course_id in index.ids)
+        plain = Recommender(index, shelf.popularity, self._weights())
+        before = {each.item_id: rank for rank, each in enumerate(plain.popular(len(index) or 1), 1)}
+        after = {each.item_id: rank for rank, each in enumerate(shelf.recommender.popular(len(index) or 1), 1)}
+        return [
+            Boosted(
+                shelf.courses[course_id],
+                times / total,
+                BOOST_WEIGHT * math.log(times),
+                before[course_id],
+                after[course_id],
+            )
+            for course_id, times in boosts.items()
+            if course_id in shelf.courses
+        ]
 
     def popular(self, *, exclude: Collection[str], cap_fen: int | None, k: int) -> list[Recommendation]:
         """Return what others buy and open."""

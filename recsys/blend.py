@@ -159,6 +159,6 @@ class _Loss:
 def _solve(examples: Examples, scale: Floats, ridge: float) -> Floats:
     loss = _Loss(examples, scale, ridge)
     start = np.zeros(examples.features.shape[1] * examples.groups.shape[1])
-    found = minimize(loss.value, start, jac=True, method="L-BFGS-B", options={"maxiter": 100})
+    found = minimize(loss.value, start, jac=True, method="L-BFGS-B", options={"maxiter": 100, "ftol": 1e-7})
     weights: Floats = found.x.reshape(len(scale), -1) / scale[:, None]
     return weights

@@ -51,9 +51,8 @@ class Task:
     candidates: np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 
-def read_task(items: Path, train: Path, queries: Path, candidates: Path | None = None) -> Task:
+def read_task(items: Path, train: Path, queries: Path, candidates: Path | None, tokenizer: Tokenizer) -> Task:
     """Read the files; FileRefused with the file and line of the first thing that is wrong."""
-    tokenizer = Tokenizer()
     catalogue = read_items(items, tokenizer)
     position = {item_id: at for at, item_id in enumerate(catalogue.ids)}
     users, log = read_train(train, position)

@@ -36,13 +36,14 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What questions look like. ``words`` draws words from a person's items; None when nobody says any.
+    """What questions look like. ``strangers`` is the share of people whom the log never saw.
 
-    ``blank`` asks about people of whom nothing is known as well.
+    ``words`` draws words from a person's items; None when nobody says any. ``blank`` asks about people of whom nothing
+    
     """
 
-    most_known: int = 4_000
-    most_strangers: int = 2_000
+    strangers: float = 1 / 3
+    most: int = 6_000
     most_targets: int = 3
     words: Sampler | None = None
     blank: bool = False
@@ -68,13 +69,14 @@ def carries_order(log: Log) -> bool:
 
 
 def ask_people(log: Log, shape: Shape, rng: np.random.Generator) -> Trial:
-    """Return one trial: half of the people lose items, a sixth come as strangers, up to the shape's numbers.
+    """Return one trial: people who lose items, and others who come as strangers, up to the shape's numbers.
 
     Where order is real the last item is lost and strangers bring their first ones; elsewhere chance decides.
     """
     several = rng.permutation(np.flatnonzero(log.lengths > 1))
-    cut = min(len(several) // 6, shape.most_strangers)
-    known = several[cut : cut + min((len(several) - cut + 1) // 2, shape.most_known)]
+    part = 0.1 + 0.8 * shape.strangers  # some of each kind, whoever asks
+    cut = int(part * min(len(several) * 0.4, shape.most))
+    known = several[cut : cut + int((1 - part) * min((len(several) - cut) * 0.8, shape.most)) + 1]
     kept = np.ones(len(log.items), np.bool_)
     people: list[Person] = []
     targets: list[Ints] = []

@@ -24,7 +24,7 @@ TRIALS = 3
 STEPS = 2 * TRIALS + 1  # how often ``learn`` tells of its progress
 BATCH = 256
 HIDDEN = 0.1  # the share of items that a trial hides
-NEWS = 0.3  # how much the answers to people who take new items weigh, against all the others
+NEWS = 0.25  # how much the answers to people who take new items weigh, against all the others
 _SHARES = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)  # what attention a new item gets, against the average item
 _LEAST = 1e-9  # a share that puts unseen items behind all others, yet in order
 
@@ -154,7 +154,7 @@ def _world(
 ) -> tuple[Fitted, Ints, Trial, Trial]:
     """Hide items, then events; return sources that saw neither, the items, and who is asked about which."""
     rest, fresh, takers = ask_new_items(log, HIDDEN, rng)
-    warm = ask_people(rest, replace(shape, most_known=1_000, most_strangers=500), rng)
+    warm = ask_people(rest, replace(shape, most=1_500), rng)
     users = [user for user in takers if warm.log.starts[user + 1] > warm.log.starts[user]]
     users = [users[at] for at in np.sort(rng.permutation(len(users))[:most])]
     people = [Person(tuple(warm.log.history(user).tolist())) for user in users]

@@ -16,18 +16,27 @@ from recsys.holdout import Sampler, Shape, carries_order
 from recsys.lineup import lineup
 from recsys.ranker import BATCH, STEPS, Ranker, learn
 from recsys.sources.base import Catalogue, Crowd, Ints, best
+from recsys.text import Tokenizer
 
 Tell = Callable[[int, int], None]
 
 
 def rank(
-    items: Path, train: Path, queries: Path, out: Path, *, tell: Tell, candidates: Path | None = None, k: int = 20
+    items: Path,
+    train: Path,
+    queries: Path,
+    out: Path,
+    *,
+    tell: Tell,
+    candidates: Path | None = None,
+    k: int = 20,
+    tokenizer: Tokenizer | None = None,
 ) -> None:
     """Answer the questions of a file with ranked lists. FileRefused for a bad file; then nothing is written.
 
-    ``tell(done, of)`` is called as the work goes on. Equal files give equal bytes.
+    ``tell(done, of)`` is called as the work goes on. Equal files give equal bytes. The tokenizer learns the tags.
     """
-    task = read_task(items, train, queries, candidates)
+    task = read_task(items, train, queries, candidates, tokenizer or Tokenizer())
     log = replace(task.log, ordered=carries_order(task.log))
     spans = [slice(start, start + BATCH) for start in range(0, len(task.queries), BATCH)]
     steps = iter(range(1, STEPS + len(spans) + 1))
@@ -49,7 +58,8 @@ def rank(
 def _shape(task: Task) -> Shape:
     spoken = [query.person.words for query in task.queries if query.person.words]
     blank = any(not query.person.words and not query.person.history for query in task.queries)
-    return Shape(words=_sampler(task.catalogue, spoken) if spoken else None, blank=blank)
+    strangers = sum(query.stranger for query in task.queries) / max(len(task.queries), 1)
+    return Shape(strangers, words=_sampler(task.catalogue, spoken) if spoken else None, blank=blank)
 
 
 def _sampler(catalogue: Catalogue, spoken: Sequence[Mapping[str, float]]) -> Sampler:

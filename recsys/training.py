@@ -20,6 +20,7 @@ from recsys.sources.base import Arrays, Catalogue, Crowd, Floats, Log, Person, S
 
 FEWEST = 30  # people who took two courses or more; fewer teach nothing and test nothing
 MOST_ASKED = 3_000
+SEED = 20_240_501
 STEPS = 4
 
 Tell = Callable[[int, int], None]
@@ -88,7 +89,7 @@ def train(
     if former is not None:
         past, since = split_at(log, former_until)
         if len(since) >= FEWEST:
-            rivals = {BAR: lambda: Frozen(former), "live": Live}
+            rivals: dict[str, Callable[[], Source]] = {BAR: lambda: Frozen(former), "live": Live}
             against = compare(rivals, past, _thin(since), catalogue).line("live")
             assert against is not None, "somebody was asked, and the live source answered"
             gains["former"] = (against.gain.value, against.gain.error)
@@ -100,8 +101,10 @@ def train(
 
 
 def _thin(exam: Exam) -> Exam:
-    step = -(-len(exam) // MOST_ASKED) or 1
-    return Exam(exam.cases[::step], exam.cut)
+    if len(exam) <= MOST_ASKED:
+        return exam
+    drawn = np.sort(np.random.default_rng(SEED).permutation(len(exam))[:MOST_ASKED])
+    return Exam(tuple(exam.cases[at] for at in drawn.tolist()), exam.cut)
 
 
 class Frozen(Source):

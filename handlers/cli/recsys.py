@@ -128,6 +128,27 @@ def segments(desk: Desk, *, as_json: bool) -> None:
     show(rows, as_json=as_json, empty="还没有可分群的事件")
 
 
+@group.command("weights", help="看主推设置（boosts）：每门课的权重 α（合计为 1）、加多少分、让热门名次怎样变。")
+@click.option("--json", "as_json", is_flag=True, help="输出 JSON")
+@click.pass_obj
+def weights(desk: Desk, *, as_json: bool) -> None:
+    """Show the house's own weights and what they do to the popular list."""
+    with desk.shop() as shop:
+        asyncio.run(_refresh(shop))
+        rows = [
+            {
+                "course_id": each.course.course_id,
+                "title": each.course.title,
+                "alpha": round(each.alpha, 6),
+                "bonus": round(each.bonus, 4),
+                "rank_without": each.rank_without,
+                "rank_with": each.rank_with,
+            }
+            for each in shop.suggestions.boosted()
+        ]
+    show(rows, as_json=as_json, empty='没有主推的课；在 config.toml 的 [recsys] boosts 里写，如 ["EDU001=2"]')
+
+
 @group.command("recommend", help="看看会给这位关注者推荐什么；不写 OPENID 就当作新来的人。")
 @click.argument("openid", default="")
 @click.option("--words", default="", help="假设他这样说，如 心理学")

@@ -1,9 +1,8 @@
 """Training on the account's events: what loses is not put in force, and a night trains once."""
 
 import asyncio
-import random
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,9 +14,7 @@ from bot.nightly import Nightly
 from bot.store import SqliteStore
 from recsys.artefacts import Artefacts
 from recsys.sources import words
-
-ROOT = Path(__file__).parents[2]
-NOON = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
+from tests.taught import NOON, ROOT, buyers, courses, record
 
 
 class StoppedClock:
@@ -26,31 +23,6 @@ class StoppedClock:
 
     def now(self):
         return self.at
-
-
-def courses():
-    return catalog.read_courses((ROOT / "data" / "courses.csv").read_bytes(), "courses.csv")
-
-
-def buyers(count, seed=7):
-    """Yield (openid, course_id, when) of people who keep to one field each, and to one half of its courses."""
-    rng = random.Random(seed)
-    fields = {}
-    for at, course in enumerate(courses()):
-        if course.status.value == "published":
-            fields.setdefault((course.category, at % 2), []).append(course.course_id)
-    for person in range(count):
-        liked = rng.sample(rng.choice(list(fields.values())), 4)
-        for step, course_id in enumerate(liked):
-            yield f"oBuyer{person:05}", course_id, NOON - timedelta(days=60 - person % 50, hours=-step)
-
-
-def record(store, bought):
-    def work(tx):
-        for openid, course_id, at in bought:
-            tx.events.add(openid, "buy", at, course_id=course_id)
-
-    store.write_now(work)
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +119,7 @@ def test_every_source_stands_beside_popularity(config, store):
 
     report = training.evaluate(config, store, 10)
 
-    assert set(report.sources) == {"popularity", "content", "walk", "ease", "words", "live"}
+    assert set(report.sources) == {"popularity", *training.SOURCES}
     assert report.line("live").verdict == "better"
 
 

@@ -12,9 +12,11 @@ from recsys.files import FileRefused
 from recsys.holdout import Shape, ask_new_items, ask_people, carries_order
 from recsys.ranker import _surplus
 from recsys.sources.base import Log
+from recsys.text import Tokenizer
 
 SUBJECTS = ("表格", "编程", "瑜伽", "钢琴", "英语", "摄影")
 EACH = 8
+CUTTER = Tokenizer()  # loading its dictionary takes a second; every folder has the same tags
 
 
 def an_item(subject: int, n: int) -> str:
@@ -49,6 +51,7 @@ def ranked(folder, *, out="ranked.tsv", candidates=None, k=5):
         folder / out,
         candidates=candidates,
         k=k,
+        tokenizer=CUTTER,
         tell=lambda done, of: told.append((done, of)),
     )
     assert told[-1][0] == told[-1][1]
@@ -216,6 +219,7 @@ def test_a_failure_while_writing_leaves_the_old_file(tmp_path):
             folder / "train.tsv.gz",
             folder / "queries.tsv",
             folder / "ranked.tsv",
+            tokenizer=CUTTER,
             tell=stop,
         )
 
