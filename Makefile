@@ -1,3 +1,4 @@
+# Another port for the demo: make demo PORT=9000 (it takes that one and the two after it).
 # Every target sets up its own virtual environment from requirements.lock; nothing else needs installing.
 PYTHON ?= python3
 VENV := .venv
@@ -8,12 +9,13 @@ READY := $(VENV)/.ready
 
 $(READY): requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "需要 Python 3.11 或更新的版本")'
+	@echo "第一次运行，正在装依赖，要一两分钟……"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	touch $(READY)
 
 demo: $(READY)  ## the whole business in a browser, no WeChat account needed
-	$(BIN)/python run.py demo
+	$(BIN)/python run.py demo $(if $(PORT),--port $(PORT))
 
 check: $(READY)  ## format, lint and types
 	$(BIN)/ruff format --check .
@@ -25,6 +27,7 @@ test: $(READY)  ## every test
 
 bench: $(READY)  ## messages per second per core beside WeRoBot's echo and a bare Tornado handler
 	$(BIN)/python -m tests.bench.run
+	$(BIN)/python -m tests.bench.recommend
 
 lock: $(READY)  ## write requirements.lock anew from pyproject.toml
 	$(BIN)/python -m pip install --quiet pip-tools

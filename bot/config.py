@@ -219,7 +219,7 @@ FILE_KEYS = frozenset(
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
     """Read, merge and check the settings. ``ConfigError`` lists every problem at once."""
     try:
-        raw = tomllib.loads(path.read_text("utf-8"))
+        raw = tomllib.loads(path.read_text("utf-8-sig"))
     except FileNotFoundError:
         raise ConfigError([f"找不到配置文件 {path}；用 --config 指定，或从仓库里的 config.toml 开始"]) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -233,6 +233,7 @@ def from_mapping(raw: Mapping[str, Any], *, environ: Mapping[str, str], base: Pa
     problems = [
         f"不认识的一节 [{name}]{_did_you_mean(name, sections_known)}" for name in raw if name not in sections_known
     ]
+    problems += _strange_names(environ)
     reader = _Reader(raw, environ, base, problems)
     sections: dict[str, Any] = {name: reader.section(name, kind) for name, kind in SECTIONS.items()}
     menu = raw.get("menu", {})
@@ -244,6 +245,18 @@ def from_mapping(raw: Mapping[str, Any], *, environ: Mapping[str, str], base: Pa
     return Config(**sections, menu=menu)
 
 
+def _variable(section: str, key: str) -> str:
+    """Return the environment variable that overrides a setting."""
+    return f"ZHIKE_{section}_{key}".upper()
+
+
+def _strange_names(environ: Mapping[str, str]) -> list[str]:
+    """Name the variables that look like settings of ours and are none."""
+    known = [_variable(section, item.name) for section, kind in SECTIONS.items() for item in fields(kind)]
+    strange = sorted(name for name in environ if name.startswith("ZHIKE_") and name not in known)
+    return [f"不认识的环境变量 {name}{_did_you_mean(name, known)}" for name in strange]
+
+
 def require_serving(config: Config) -> None:
     """Check what ``serve`` needs beyond well-formed values. ``ConfigError`` names what is missing."""
     wanted: list[tuple[str, object, str]] = [("wechat", config.wechat, key) for key in REQUIRED_TO_SERVE]
@@ -252,7 +265,7 @@ def require_serving(config: Config) -> None:
     if config.pay.enabled:
         wanted += [("pay", config.pay, key) for key in REQUIRED_TO_SELL]
     missing = [
-        f"[{section}] {key} 没有填写（也可用环境变量 ZHIKE_{section.upper()}_{key.upper()}）"
+        f"[{section}] {key} 没有填写（也可用环境变量 {_variable(section, key)}）"
         for section, settings, key in wanted
         if not getattr(settings, key)
     ]
@@ -290,7 +303,7 @@ class _Reader:
         hints = get_type_hints(kind)
         values = {}
         for key, item in known.items():
-            given = self.environ.get(f"ZHIKE_{name}_{key}".upper(), table.get(key, item.default))
+            given = self.environ.get(_variable(name, key), table.get(key, item.default))
             value, problem = self._value(given, hints[key], item)
             if problem:
                 shown = "" if item.metadata["secret"] else f"（现在是 {value!r}）"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -75,11 +75,15 @@ class Booked(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """The answer to ``place``; ``order`` only when there is something to pay."""
+    """The answer to ``place``; ``order`` only when there is something to pay.
+
+    ``ended`` are the unpaid orders that it replaces: their time is over, and the jobs query, close and cancel them.
+    """
 
     outcome: Outcome
     course: Course
     order: Order | None = None
+    ended: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +152,9 @@ class Orders:
         course = tx.courses.get(course_id)
         if course is None:
             raise NotFound(f"没有课程 {course_id}")
+        pending = tx.orders.pending(openid, course_id, session)
         if openid and tx.entitlements.get(openid, course_id):
-            return Placed(Outcome.OWNED, course)
+            return Placed(Outcome.OWNED, course, ended=self._end(tx, pending, now))
         if not course.on_sale:
             raise NotAllowed(f"《{course.title}》现在不在售")
         if course.free:
@@ -157,10 +162,11 @@ class Orders:
                 raise NotAllowed("免费课请在微信里打开领取")
             tx.entitlements.grant(Entitlement(openid, course_id, "free", "", now))
             self._observer.bought(tx, openid, course, now)
-            return Placed(Outcome.GRANTED, course)
-        for order in tx.orders.pending(openid, course_id, session):
+            return Placed(Outcome.GRANTED, course, ended=self._end(tx, pending, now))
+        for order in pending:
             if order.amount_fen == course.price_fen and order.expires_at - now > LEAST_TIME_TO_PAY:
-                return Placed(Outcome.TO_PAY, course, order)
+                others = [each for each in pending if each is not order]
+                return Placed(Outcome.TO_PAY, course, order, self._end(tx, others, now))
         order = Order(
             order_no=new_order_no(now),
             openid=openid,
@@ -174,11 +180,25 @@ class Orders:
             session=session,
         )
         tx.orders.add(order)
-        return Placed(Outcome.TO_PAY, course, order)
+        return Placed(Outcome.TO_PAY, course, order, self._end(tx, pending, now))
+
+    def _end(self, tx: Tx, orders: Iterable[Order], now: datetime) -> tuple[str, ...]:
+        """Let the time of unpaid orders be over: nothing new can be paid, and what may be is queried and closed."""
+        ended = []
+        for order in orders:
+            if not tx.orders.end(order.order_no, now):
+                continue
+            for attempt in tx.attempts.of(order.order_no):
+                if tx.attempts.move(attempt.out_trade_no, AttemptState.CLOSING, OPEN):
+                    tx.attempts.schedule(attempt.out_trade_no, now, tried=False)
+            self._cancel_if_over(tx, order.order_no)
+            ended.append(order.order_no)
+        return tuple(ended)
 
     async def place(self, openid: str, course_id: str, *, source: str = "", session: str = "") -> Placed:
         """Order a course: free ones are granted at once, owned ones not sold twice, an open order is reused.
 
+        An open order at another price, or with too little time left, is replaced and ends as if it were over time.
         ``openid`` may be empty outside WeChat; then the order belongs to the browser ``session`` until its payer
         is known. ``NotFound`` and ``NotAllowed`` say why nothing can be bought.
         """
@@ -187,7 +207,24 @@ class Orders:
             lambda tx: self.place_in(tx, openid, course_id, now, source=source, session=session), durable=True
         )
         log.info("order.placed course=%s outcome=%s", course_id, placed.outcome)
+        if placed.ended:
+            self._wake()
         return placed
+
+    async def withdraw(self, order_no: str) -> Order:
+        """Cancel an unpaid order before its time: every attempt is queried, then closed. ``NotFound`` if unknown.
+
+        Returns the order as it is then: CANCELLED; PAID when it was paid after all; still PENDING while WeChat's
+        answer is not clear, and then the jobs go on asking.
+        """
+        now = self._clock.now()
+
+        def work(tx: Tx) -> None:
+            order = tx.orders.get(order_no)
+            self._end(tx, [order] if order is not None else [], now)
+
+        await self._store.write(work, durable=True)
+        return await self.sync_order(order_no)
 
     # Paying ------------------------------------------------------------------------------------------------
 
@@ -385,6 +422,7 @@ class Orders:
         course = tx.courses.get(order.course_id)
         assert course is not None, "an order cannot exist without its course"
         self._observer.bought(tx, owner, course, now)
+        self._end(tx, tx.orders.pending(owner, order.course_id, order.session), now)
         payload = {"order_no": order.order_no, "course_id": order.course_id, "title": order.title}
         tx.outbox.put("paid", order.order_no, owner, {**payload, "amount_fen": attempt.total_fen}, now, due=now)
         return Booked.PAID

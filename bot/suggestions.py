@@ -11,7 +11,7 @@ import logging
 import math
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from random import Random
@@ -34,6 +34,7 @@ from recsys.recommender import Recommender, RecommenderSettings
 from recsys.search.course_search import CourseSearch, Facts, Hit
 from recsys.search.synonyms import Synonyms
 from recsys.search.understand import Wish, understand
+from recsys.search.wording import SYNONYM
 from recsys.text import Tokenizer, normalise
 
 log = logging.getLogger("zhike.suggestions")
@@ -41,7 +42,8 @@ LONGEST_TEXT = 200
 TERMS_OF_A_COURSE = 12
 POPULARITY_AGE_SECONDS = 60.0
 SURE = 0.8  # what a word must be worth beside the one typed, to be taken for it
-CANDIDATES = 12  # how many of the courses found may change places for the follower's sake
+SEVERAL = 3  # so many people must have a course before it is said that others learn it
+CANDIDATES = 8  # how many of the courses found may change places for the follower's sake
 DAY = 86_400.0
 MOST_FRESH = 0.2  # of the shop: where more is new, newness says nothing
 SHORTEST_WITH_FRESH = 3
@@ -51,7 +53,11 @@ LATIN = re.compile(r"[A-Za-z][A-Za-z0-9.+#-]*")
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """The published courses of one catalogue version, ready to be searched."""
+    """The published courses of one catalogue version, ready to be searched.
+
+    ``subjects`` are the words of titles, tags and categories: what somebody may be said to be interested in.
+    ``learners`` tells how many people have a course.
+    """
 
     version: int
     courses: Mapping[str, Course]
@@ -65,6 +71,13 @@ class Shelf:
     newest: tuple[str, ...]
     fresh: Mapping[str, tuple[int, int]]
     counted_at: float
+    subjects: frozenset[str] = frozenset()
+    learners: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def learners_known(self) -> bool:
+        """Whether any course has several learners, so that "others learn this" means something."""
+        return max(self.learners.values(), default=0) >= SEVERAL
 
     def affordable(self, cap_fen: int | None) -> NDArray[np.bool_] | None:
         """Return which positions cost at most ``cap_fen``; None when price does not matter."""
@@ -170,7 +183,9 @@ class Suggestions:
         courses, counts, trials = await store.read(
             lambda tx: (tx.courses.all(status=CourseStatus.PUBLISHED), tx.popularity.all(), tx.trials.all())
         )
-        self.shelf = await asyncio.to_thread(self._stock, version, courses, counts, trials, seconds, old)
+        learners = await store.read(lambda tx: tx.entitlements.learners())
+        shelf = await asyncio.to_thread(self._stock, version, courses, counts, trials, seconds, old)
+        self.shelf = replace(shelf, learners=learners)
         if version != old.version:
             log.info("shelf.stocked version=%d courses=%d", version, len(courses))
         return True
@@ -233,12 +248,13 @@ class Suggestions:
         old: Shelf | None,
     ) -> Shelf:
         if old is not None and version == old.version:
-            index, search = old.recommender.index, old.search
+            index, search, subjects = old.recommender.index, old.search, old.subjects
         else:
             self._tokenizer.add_words(tag for course in courses for tag in course.tags)
             items = [as_item(course) for course in courses]
             index = CourseIndex.build(items, self._tokenizer, old.recommender.index if old else None)
             search = self._searchable(items, courses, old.search if old else None)
+            subjects = self._subjects(search, courses)
         by_id = {course.course_id: course for course in courses}
         popularity = Popularity.from_dict(counts, self._settings.popularity_half_life_days)
         newest = sorted(courses, key=lambda each: (each.created_at is None, each.created_at), reverse=True)
@@ -255,7 +271,14 @@ class Suggestions:
             prices=np.array([by_id[item_id].price_fen for item_id in index.ids], dtype=np.int64),
             newest=tuple(course.course_id for course in newest),
             counted_at=now,
+            subjects=subjects,
         )
+
+    def _subjects(self, search: CourseSearch, courses: Sequence[Course]) -> frozenset[str]:
+        """Return the words of titles, tags and categories."""
+        named = {name for cut in search.cuts.values() for name in cut.names}
+        categories = {course.category for course in courses}
+        return frozenset(named.union(*(self._tokenizer.words(category) for category in categories)))
 
     def _searchable(
         self, items: Sequence[Item], courses: Sequence[Course], previous: CourseSearch | None
@@ -277,10 +300,15 @@ class Suggestions:
         return self._tokenizer.words(text[:LONGEST_TEXT])
 
     def subject(self, wish: Wish) -> tuple[str, ...]:
-        """Return the words a wish is about, misspelt ones put right, to be learnt as interests."""
+        """Return the words a wish is about, misspelt ones put right, to be learnt as interests.
+
+        Only what courses are about; never a name, a number or a trouble that somebody tells of.
+        """
+        subjects = self.shelf.subjects
         asked = self.shelf.search.asked(wish.subject)
-        said = dict.fromkeys(each.says for each in asked if each.says == each.term and each.weight >= SURE)
-        return tuple(said) or self.words(wish.subject)
+        known = [each for each in asked if each.says == each.term and each.term in subjects]
+        said = [each.term for each in known if each.weight >= SURE]
+        return tuple(dict.fromkeys(said or [each.term for each in known if each.weight >= SYNONYM]))
 
     def suggest(self, wish: Wish, person: Person, *, now: datetime, exclude: Collection[str], k: int) -> Suggested:
         """Return up to ``k`` courses for this wish and this person; popular ones where neither says anything."""
@@ -402,6 +430,19 @@ class Suggestions:
         """Learn from words that somebody wrote."""
         event = tx.events.add(openid, Signal.MENTION.value, now, detail=" ".join(words))
         profile.learn(Signal.MENTION, words, now.timestamp())
+        tx.interests.put(openid, profile.to_json(), event, now)
+
+    def refuse(self, tx: Tx, openid: str, profile: Profile, words: Sequence[str], now: datetime) -> None:
+        """Forget the interest in words that somebody wants nothing of."""
+        forgotten = [word for word in words if profile.forget(word)]
+        if forgotten:
+            tx.interests.put(openid, profile.to_json(), tx.events.add(openid, "refuse", now), now)
+
+    def take_back_dislike(self, tx: Tx, openid: str, profile: Profile, course: Course, now: datetime) -> None:
+        """Learn the opposite of a dislike that was none, so that the profile is as it was."""
+        event = tx.events.add(openid, "undo", now, course_id=course.course_id)
+        opposite = {term: -weight for term, weight in self._terms(course).items()}
+        profile.learn(Signal.DISLIKE, opposite, now.timestamp())
         tx.interests.put(openid, profile.to_json(), event, now)
 
     def touch(self, tx: Tx, openid: str, profile: Profile, signal: Signal, course: Course, now: datetime) -> None:

@@ -38,8 +38,8 @@ class Trial:
 class Shape:
     """What questions look like. ``strangers`` is the share of people whom the log never saw.
 
-    ``words`` draws words from a person's items; None when nobody says any. ``blank`` asks about people of whom nothing
-    
+    ``words`` draws words from a person's items; None when nobody says any. ``blank`` asks about people of whom
+    nothing is known as well. ``most`` is how many people a trial takes, ``most_targets`` how many items each loses.
     """
 
     strangers: float = 1 / 3

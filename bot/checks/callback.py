@@ -51,7 +51,7 @@ async def _reached(config: Config, limit: Limit) -> Finding:
     try:
         response = await fetch(f"{public}/healthz", limit.request)
     except Unreachable as error:
-        advice = "先运行 python run.py serve；再检查域名解析、https 证书、防火墙和反向代理"
+        advice = "先运行 python3 run.py serve；再检查域名解析、https 证书、防火墙和反向代理"
         return Finding("public_url", False, f"{public} {error}", advice)
     if response.code == OK and _status(response) == "ok":
         return Finding("public_url", True, f"{public} 通向正在运行的服务")
@@ -68,7 +68,7 @@ def _status(response: HTTPResponse) -> object:
 
 def _elsewhere(code: int) -> str:
     if code in BAD_GATEWAYS:
-        return "反向代理在，它后面的服务不在：运行 python run.py serve，并核对代理转发到的端口"
+        return "反向代理在，它后面的服务不在：运行 python3 run.py serve，并核对代理转发到的端口"
     if code in REDIRECTS:
         return "微信不跟随跳转：把 [server] public_url 写成跳转之后的网址"
     return "那里回答的不是知课：核对 [server] public_url 和反向代理的转发规则"

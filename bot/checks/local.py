@@ -50,7 +50,7 @@ async def database(config: Config) -> list[Finding]:
 
 def _database(path: str) -> list[Finding]:
     if not Path(path).is_file():
-        advice = "先运行 python run.py courses import 课程.csv，它会建好数据库；不是第一次用就检查 [store] url"
+        advice = "先运行 python3 run.py courses import 课程.csv，它会建好数据库；不是第一次用就检查 [store] url"
         missing = Finding("database", False, f"还没有数据库 {path}", advice)
         return [missing, _room(path), Finding("catalogue", None, "等有了数据库再看")]
     found = _file(path)
@@ -70,7 +70,7 @@ def _file(path: str) -> Finding:
         advice = "用写过这个数据库的新版程序，或恢复旧版时的备份"
         return Finding("database", False, f"数据库比程序新：{'、'.join(state.unknown)}", advice)
     if state.pending:
-        advice = "备份后运行一次 python run.py serve，它会自动升级"
+        advice = "备份后运行一次 python3 run.py serve，它会自动升级"
         return Finding("database", False, f"还没有升级：{'、'.join(state.pending)}", advice)
     if state.journal != "wal":
         advice = "把数据库放在本机磁盘上，不要放网络盘；重新启动服务会打开 WAL"
@@ -93,7 +93,7 @@ def _catalogue(path: str) -> Finding:
     except StoreError as error:
         return Finding("catalogue", False, str(error), "等数据库好了再看")
     if not found.published:
-        advice = "用 python run.py courses import 导入课程，再用 courses publish 上架"
+        advice = "用 python3 run.py courses import 导入课程，再用 courses publish 上架"
         return Finding("catalogue", False, "没有在售的课程", advice)
     if found.without_lessons:
         bare = found.without_lessons

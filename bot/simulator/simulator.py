@@ -46,6 +46,7 @@ class Simulator:
         self._jars = webview.CookieJars()
         self._phones: dict[str, Phone] = {}
         self._servers: list[HTTPServer] = []
+        self._forget: Callable[[list[str]], None] | None = None
         self.pay = Cashier(self._stage, self._notices)
 
     # ---- life ----
@@ -65,13 +66,16 @@ class Simulator:
             await server.close_all_connections()
         self._servers.clear()
 
-    def attach(self, shop_url: str) -> None:
-        """Say where the shop really listens."""
+    def attach(self, shop_url: str, *, forget: Callable[[list[str]], None] | None = None) -> None:
+        """Say where the shop really listens, and what a reset calls so that the shop forgets these openids too."""
         self._stage.shop_url = shop_url.rstrip("/")
+        self._forget = forget
 
     def reset(self) -> None:
         """Forget everything that happened. Keys, addresses and openids stay; nobody follows any more."""
         self._stage.reset()
+        if self._forget is not None:
+            self._forget([follower.openid for follower in self._stage.people])
         self._notices.sent.clear()
         self._jars.clear()
 

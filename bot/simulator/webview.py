@@ -5,6 +5,8 @@ A visitor without the follower's cookie is an ordinary browser on the shop's pub
 
 import dataclasses
 import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
@@ -51,14 +53,14 @@ class CookieJars:
         return "; ".join(f"{name}={value}" for (name, under), value in jar.items() if _covers(under, path))
 
     def keep(self, openid: str, set_cookie: str) -> None:
-        """Take one Set-Cookie header; a Max-Age of 0 or an Expires in 1970 removes the cookie."""
+        """Take one Set-Cookie header; a Max-Age of 0 or an Expires in the past removes the cookie."""
         try:
             parsed = SimpleCookie(set_cookie)
         except CookieError:
             return
         for name, morsel in parsed.items():
             key = (name, morsel["path"] or "/")
-            gone = morsel["max-age"] == "0" or "1970" in morsel["expires"] or not morsel.coded_value
+            gone = morsel["max-age"] == "0" or _past(morsel["expires"]) or not morsel.value
             jar = self._jars.setdefault(openid, {})
             jar.pop(key, None)
             if not gone:
@@ -242,6 +244,13 @@ def widened_policy(policy: str, phone_origin: str) -> str:
         kept = [each for each in directives["frame-ancestors"] if each != "'none'"]
         directives["frame-ancestors"] = [*kept, phone_origin]
     return "; ".join(" ".join([name, *sources]) for name, sources in directives.items())
+
+
+def _past(expires: str) -> bool:
+    try:
+        return bool(expires) and parsedate_to_datetime(expires) < datetime.now(UTC)
+    except (TypeError, ValueError):
+        return False
 
 
 def _covers(under: str, path: str) -> bool:

@@ -174,6 +174,17 @@ class Orders:
             )
         )
 
+    def end(self, order_no: str, now: datetime) -> bool:
+        """Let the time to pay of a PENDING order be over now; False when it is over already."""
+        return bool(
+            self._rows.run(
+                "update orders set expires_at = ? where order_no = ? and state = 'PENDING' and expires_at > ?",
+                epoch(now),
+                order_no,
+                epoch(now),
+            )
+        )
+
     def cancel(self, order_no: str) -> bool:
         """Move from PENDING to CANCELLED."""
         return bool(
@@ -398,6 +409,10 @@ class Entitlements:
             openid,
         )
         return [_entitlement(row) for row in rows]
+
+    def learners(self) -> dict[str, int]:
+        """Return how many people have each course that anybody has."""
+        return dict(self._rows.all("select course_id, count(*) from entitlements group by course_id"))
 
     def owned(self, openid: str) -> list[str]:
         """Return the ids of a follower's courses."""

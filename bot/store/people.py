@@ -187,7 +187,7 @@ class Event:
 
 
 class Events:
-    """What followers did: mention, impression, click, view, finish, buy, dislike, follow, unfollow."""
+    """What people did: mention, refuse, impression, click, view, finish, buy, dislike, undo, follow, unfollow."""
 
     def __init__(self, rows: Rows) -> None:
         self._rows = rows

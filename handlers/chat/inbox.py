@@ -23,7 +23,7 @@ from bot.store import Tx
 from bot.store.inbox import Handling, Seen
 from bot.suggestions import LONGEST_TEXT
 from handlers.chat import replies, talk
-from handlers.chat.answers import SUCCESS, Answer, Later, Silence, Text, render, split
+from handlers.chat.answers import SUCCESS, Answer, Later, Silence, Text, Transfer, render, split
 from handlers.chat.robot import Robot
 from handlers.chat.turn import Turn
 
@@ -33,6 +33,7 @@ DEAD_AFTER = timedelta(seconds=20)
 POLL_SECONDS = 0.1
 BEAT_SECONDS = 5.0
 TOUCHES = frozenset({"click_event", "subscribe_event", "scan_event"})
+SAID = {"text": "content", "voice": "recognition"}
 KINDS = frozenset(Robot.message_types)
 OUTCOMES = {None: "held", SUCCESS: "silent"}
 PRESENT = frozenset({"click_event", "scan_event", "view_event"})  # other events may come long after an unfollow
@@ -53,11 +54,12 @@ class Replayed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What the transaction of a delivery came to."""
+    """What the transaction of a delivery came to; ``told`` says that a message of ours is to follow at once."""
 
     reply: str | None = None
     later: Later | None = None
     deliveries: int = 1
+    told: bool = False
 
 
 def message_key(fields: Mapping[str, str]) -> str:
@@ -107,14 +109,17 @@ class Inbox:
 
     async def _answer(self, delivery: Delivery) -> str | None:
         deadline = asyncio.get_running_loop().time() + self._deadline
-        if delivery.message.type == "text":
-            self._shop.suggestions.words((delivery.message.content or "")[:LONGEST_TEXT])
+        said = getattr(delivery.message, SAID.get(delivery.message.type, ""), None)
+        if said:
+            self._shop.suggestions.words(said[:LONGEST_TEXT])
         try:
             outcome = await self._shop.store.write(lambda tx: self._claim(tx, delivery))
         except ZhikeError:
             if delivery.key not in self._running:
                 self._ours.discard(delivery.key)  # nothing of the claim was kept
             raise
+        if outcome.told:
+            self._shop.jobs.wake()
         if outcome.reply is not None:
             return outcome.reply
         if outcome.later is not None:
@@ -222,7 +227,7 @@ class Inbox:
             tx.messages.finish(delivery.key, reply)
         else:
             tx.messages.add(delivery.key, delivery.signature, turn.openid, now, state=Handling.DONE, reply=reply)
-        return _Outcome(reply=reply)
+        return _Outcome(reply=reply, told=isinstance(answer, Transfer))
 
     def _turn(self, tx: Tx, message: Any, now: datetime) -> Turn:
         """Fetch what the message needs by one look-up, and note that its sender was here."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from urllib.parse import quote
 
 from bot.models import Course, Order, OrderState
-from bot.suggestions import Shelf
+from bot.suggestions import SEVERAL, Shelf
 from recsys.base import Part, Recommendation
 
 PRIVACY = "为了推荐更合适的课，我会记住你聊到的兴趣；回复「隐私」可以查看或关闭。"
 HINT = "回复数字看详情，也可以说「换一批」「便宜点」「为什么」。"
+LONGEST_SUBTITLE = 60
+LONGEST_DESCRIPTION = 200  # characters on a card; the whole of it is on the course's page
 STARTERS = ("热门课程", "免费课程", "我想学数据分析")
 LIMITS: Mapping[str, str] = {"price": "价格", "level": "难度", "length": "时长"}
 ORDER_STATES: Mapping[OrderState, str] = {
@@ -69,9 +72,9 @@ def help_text() -> str:
     )
 
 
-def popular_head() -> str:
-    """Introduce the popular list."""
-    return "热门课程："
+def popular_head(*, known: bool) -> str:
+    """Introduce the popular list; as long as hardly anybody has a course, nothing is popular yet."""
+    return "热门课程：" if known else "刚开张，先看看这些："
 
 
 def new_head() -> str:
@@ -93,13 +96,13 @@ def reason(found: Recommendation, mode: str, shelf: Shelf) -> str:
         return f"因为你提到「{'」「'.join(map(shelf.spell, said[:2]))}」"
     if asked:
         return f"这门讲「{shelf.spell(asked[0].term)}」"
-    return _strongest(found.reason, shelf)
+    return _strongest(found.reason, found.item_id, shelf)
 
 
-def _strongest(part: Part | None, shelf: Shelf) -> str:
+def _strongest(part: Part | None, course_id: str, shelf: Shelf) -> str:
     """Say what speaks most for a course that nobody asked for."""
     if part is None:
-        return "可以先看看简介"
+        return _followed(course_id, shelf)
     match part.kind:
         case "bought":
             title = shelf.title(part.term)
@@ -113,7 +116,13 @@ def _strongest(part: Part | None, shelf: Shelf) -> str:
         case "editor":
             return "老师推荐"
         case _:
-            return "最近学的人多"
+            return _followed(course_id, shelf)
+
+
+def _followed(course_id: str, shelf: Shelf) -> str:
+    """Say how many have a course, once there are several."""
+    learners = shelf.learners.get(course_id, 0)
+    return f"已有 {learners} 人在学" if learners >= SEVERAL else "可以先看看简介"
 
 
 def _whole(terms: Sequence[str]) -> list[str]:
@@ -153,10 +162,16 @@ def nothing_free_here() -> str:
     return "这个方向暂时没有免费课，别的方向有："
 
 
-def nearest_head(words: Sequence[str]) -> str:
-    """Say that nothing fits exactly."""
-    asked = _quoted(words) if words else "你说的"
-    return f"暂时没有正好讲{asked}的课，先看看大家在学的，或回复「人工」告诉我们："
+def nearest_head(words: Sequence[str], *, personal: bool, known: bool) -> str:
+    """Say that nothing fits exactly, and what the list shows instead."""
+    missing = f"暂时没有正好讲{_quoted(words)}的课" if words else "暂时没有正合适的课"
+    others = "大家在学的" if known else "这几门"
+    return f"{missing}，先看看{'你可能感兴趣的' if personal else others}，或回复「人工」告诉我们："
+
+
+def without_head(things: Sequence[str]) -> str:
+    """Introduce a list that leaves something out."""
+    return f"好，不看{_quoted(things)}，看看这几门："
 
 
 def _quoted(words: Sequence[str]) -> str:
@@ -171,6 +186,11 @@ def no_more() -> str:
 def nothing_cheaper(cap_fen: int) -> str:
     """Say that nothing costs less."""
     return f"没有比 {yuan(cap_fen)} 更便宜的同类课了，看看{tap('免费课程', '免费课程')}？"
+
+
+def all_free() -> str:
+    """Answer 便宜点 below a list of free courses."""
+    return "这几门都是免费的，回复编号看详情，再回复「领取」就能学。"
 
 
 def no_list() -> str:
@@ -189,23 +209,40 @@ def empty_shop() -> str:
 
 
 def card(course: Course, url: str, refund_note: str) -> str:
-    """One course in full, with the way to buy it."""
-    facts = "｜".join(
-        part for part in (course.teacher, course.level, f"{course.minutes} 分钟" if course.minutes else "") if part
-    )
+    """One course, with the way to buy it above the description: however long that is, the way is there."""
     action = link(url, f"点这里购买 {yuan(course.price_fen)}")
-    head = f"《{course.title}》{yuan(course.price_fen)}"
-    parts = [head, course.subtitle, facts, course.description, action, refund_note]
-    return "\n".join(part for part in parts if part)
+    return _card(course, f"《{course.title}》{yuan(course.price_fen)}", action, refund_note)
 
 
 def free_card(course: Course) -> str:
     """Show a free course, which is claimed with a word."""
-    facts = "｜".join(
-        part for part in (course.teacher, course.level, f"{course.minutes} 分钟" if course.minutes else "") if part
-    )
-    parts = [f"《{course.title}》免费", course.subtitle, facts, course.description]
-    return "\n".join([*(part for part in parts if part), f"回复「{tap('领取', '领取')}」马上开通。"])
+    return _card(course, f"《{course.title}》免费", f"回复「{tap('领取', '领取')}」马上开通。", "")
+
+
+def _card(course: Course, head: str, action: str, note: str) -> str:
+    minutes = f"{course.minutes} 分钟" if course.minutes else ""
+    facts = "｜".join(part for part in (course.teacher, course.level, minutes) if part)
+    subtitle = _shortened(course.subtitle, LONGEST_SUBTITLE)
+    description = _shortened(course.description, LONGEST_DESCRIPTION)
+    return "\n".join(part for part in (head, subtitle, facts, action, note, description) if part)
+
+
+def _shortened(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def price(course: Course, url: str) -> str:
+    """Say what a course costs and how to get it."""
+    if course.free:
+        return f"《{course.title}》免费，回复「{tap('领取', '领取')}」马上开通。"
+    return f"《{course.title}》{yuan(course.price_fen)}，{link(url, '点这里购买')}，微信支付后马上开通。"
+
+
+def where_prices_are(*, listed: bool) -> str:
+    """Answer a question about prices while no course is open."""
+    if listed:
+        return "价格就在每门课的名字后面。回复编号看详情和购买链接，也可以说「便宜点」。"
+    return f"每门课的价格不一样。告诉我想学什么，我把课和价格一起列给你，或看看{tap('热门课程', '热门课程')}。"
 
 
 def nothing_to_claim() -> str:
@@ -215,7 +252,7 @@ def nothing_to_claim() -> str:
 
 def which_dislike() -> str:
     """Ask which course is meant."""
-    return "不感兴趣哪一门？回复「不感兴趣 2」这样带上编号。"
+    return "是哪一门呢？带上列表里的编号再说一次，比如「不感兴趣 2」。"
 
 
 def granted(course: Course, url: str) -> str:
@@ -224,8 +261,8 @@ def granted(course: Course, url: str) -> str:
 
 
 def owned(course: Course, url: str) -> str:
-    """Open an owned course instead of selling it twice."""
-    return f"你已经有《{course.title}》了，不用再买，{link(url, '点这里接着学')}。"
+    """Open a course that is theirs, bought or claimed, instead of offering it again."""
+    return f"你已经有《{course.title}》了，{link(url, '点这里接着学')}。"
 
 
 def my_courses(courses: Sequence[tuple[str, str]]) -> str:
@@ -236,16 +273,21 @@ def my_courses(courses: Sequence[tuple[str, str]]) -> str:
     return "\n".join(["你的课程（点开就能学）：", *lines])
 
 
-def my_orders(orders: Sequence[Order]) -> str:
-    """List a follower's orders."""
+def my_orders(orders: Sequence[Order], now: datetime, *, payable: bool) -> str:
+    """List a follower's orders; ``payable`` tells that 继续支付 would find one."""
     if not orders:
         return f"你还没有订单。看看{tap('热门课程', '热门课程')}？"
     lines = [
-        f"· {o.title} {yuan(o.amount_fen)}\n   {ORDER_STATES[o.state]}｜尾号 {o.order_no[-6:]}" for o in orders[:8]
+        f"· {o.title} {yuan(o.amount_fen)}\n   {_order_state(o, now)}｜尾号 {o.order_no[-6:]}" for o in orders[:8]
     ]
-    again = f"回复「{tap('继续支付', '继续支付')}」完成最近一笔待付款订单。"
-    tail = again if any(o.state is OrderState.PENDING for o in orders) else ""
-    return "\n".join(["你的订单：", *lines, *([tail] if tail else [])])
+    again, off = tap("继续支付", "继续支付"), tap("取消订单", "取消订单")
+    tail = [f"最近一笔待付款订单：回复「{again}」去付款，回复「{off}」取消。"] if payable else []
+    return "\n".join(["你的订单：", *lines, *tail])
+
+
+def _order_state(order: Order, now: datetime) -> str:
+    over = order.state is OrderState.PENDING and order.expires_at <= now
+    return "正在取消" if over else ORDER_STATES[order.state]
 
 
 def my_interests(terms: Sequence[str], *, personalised: bool) -> str:
@@ -269,9 +311,36 @@ def forgotten() -> str:
     return "已清空你的兴趣记录，重新认识一下：想学点什么？"
 
 
-def pay_again(order: Order, url: str) -> str:
-    """Show the way back to an unpaid order."""
-    return f"《{order.title}》{yuan(order.amount_fen)} 还没付款，{link(url, '点这里继续支付')}。"
+def pay_again(order: Order, course: Course, url: str) -> str:
+    """Show the way back to an unpaid order. The price is the course's of now: the page charges that one."""
+    was, price = yuan(order.amount_fen), yuan(course.price_fen)
+    changed = f"价格有变动：下单时 {was}，现在 {price}。\n" if was != price else ""
+    return f"{changed}《{course.title}》{price} 还没付款，{link(url, '点这里继续支付')}。"
+
+
+def free_now(course: Course) -> str:
+    """Say that a course which was ordered for money costs nothing any more."""
+    return f"好消息，《{course.title}》现在免费了，回复「{tap('领取', '领取')}」马上开通，不用再付款。"
+
+
+def nothing_to_cancel() -> str:
+    """Answer 取消订单 when nothing is open."""
+    return f"没有待付款的订单，不用取消。想退已经付款的课，回复「{tap('退款', '退款')}」。"
+
+
+def cancelled(order: Order) -> str:
+    """Confirm that an unpaid order is closed."""
+    return f"《{order.title}》的订单已取消，没有扣款。想学别的直接告诉我。"
+
+
+def being_cancelled(order: Order) -> str:
+    """Say that WeChat Pay has still to confirm."""
+    return f"正在取消《{order.title}》的订单，等微信支付确认，请先不要付款。回复「我的订单」可以看进度。"
+
+
+def paid_after_all(order: Order) -> str:
+    """Say that an order was paid before it could be cancelled."""
+    return f"《{order.title}》已经付款了，取消不了。要退款的话，回复「{tap('退款', '退款')}」看怎么退。"
 
 
 def nothing_to_pay() -> str:
@@ -291,6 +360,16 @@ def disliked(course: Course) -> str:
     return f"好的，不再推荐《{course.title}》。点错了就回复「撤销」；要看别的就回复「换一批」。"
 
 
+def disliked_before(course: Course) -> str:
+    """Answer 不感兴趣 about a course that is hidden already."""
+    return f"《{course.title}》之前已经不推荐了。要看别的就回复「换一批」。"
+
+
+def owned_is_not_offered(course: Course) -> str:
+    """Answer 不感兴趣 about a course of theirs."""
+    return f"《{course.title}》已经是你的课，不会再推荐给你。要看别的就回复「换一批」。"
+
+
 def dislike_undone(course: Course) -> str:
     """Confirm that it is shown again."""
     return f"已恢复《{course.title}》。"
@@ -307,12 +386,13 @@ def why(entries: Sequence[tuple[str, Recommendation]], shelf: Shelf) -> str:
     for number, (title, found) in enumerate(entries, 1):
         total = sum(abs(part.value) for part in found.parts) or 1.0
         parts = sorted(found.parts, key=lambda part: -abs(part.value))[:3]
-        shares = "，".join(f"{_part(part, shelf)} {part.value / total:+.0%}" for part in parts)
+        named = ((_part(part, found.item_id, shelf), part.value / total) for part in parts)
+        shares = "，".join(f"{name} {share:+.0%}" for name, share in named)
         lines.append(f"{number}. {title}：{shares or '新课上架'}")
     return "\n".join(["每门课的推荐理由（占比）：", *lines, "觉得不准？回复「不感兴趣 数字」或「我的兴趣」调整。"])
 
 
-def _part(part: Part, shelf: Shelf) -> str:
+def _part(part: Part, course_id: str, shelf: Shelf) -> str:
     match part.kind:
         case "query":
             return f"这门讲「{shelf.spell(part.term)}」" if part.typed else f"你提到「{shelf.spell(part.term)}」"
@@ -328,13 +408,67 @@ def _part(part: Part, shelf: Shelf) -> str:
         case "editor":
             return "老师推荐"
         case _:
-            return "大家在学"
+            return "大家在学" if shelf.learners.get(course_id, 0) >= SEVERAL else "近期热度"
+
+
+def handed_over() -> str:
+    """Say that a person will answer."""
+    return "已帮你转给人工客服。直接在这里说明情况就行，工作人员看到后会回复你。"
 
 
 def human(contact: str) -> str:
-    """Say that a person will answer."""
-    where = f"也可以直接联系：{contact}。" if contact else ""
-    return f"已帮你转给人工，工作人员看到后会在这里回复。{where}"
+    """Say how to reach a person where nobody was handed over to."""
+    if contact:
+        return f"人工客服：{contact}。问订单的话，请带上订单尾号，回复「{tap('我的订单', '我的订单')}」可以看到。"
+    return "请直接在这里留言，说明情况和联系方式，工作人员看到后会联系你。"
+
+
+def refund(note: str, contact: str) -> str:
+    """Say how to ask for money back: by whom it is done and what to have ready, nothing beyond the rule."""
+    rule = f"退款规则：{note}。\n" if note else ""
+    return f"{rule}退款由工作人员处理：{_reach(contact)}，说明想退哪一门，附上订单尾号。{_ORDER_TAIL}"
+
+
+def invoice(contact: str) -> str:
+    """Say that invoices are a matter for a person."""
+    return f"我这里开不了发票。{_reach(contact)}，问问能不能开，附上订单尾号。{_ORDER_TAIL}"
+
+
+_ORDER_TAIL = f"尾号回复「{tap('我的订单', '我的订单')}」可以看到。"
+
+
+def _reach(contact: str) -> str:
+    return f"联系 {contact}" if contact else f"回复「{tap('人工', '人工')}」"
+
+
+def discount() -> str:
+    """Say that there are no vouchers."""
+    return f"我这里没有优惠券，标价就是实付价。想省钱可以说「便宜点」，或看看{tap('免费课程', '免费课程')}。"
+
+
+def thanks() -> str:
+    """Answer thanks."""
+    return "不客气！想学什么，随时告诉我。"
+
+
+def who(account: str) -> str:
+    """Say who is talking."""
+    return f"我是{account}，帮你找课的机器人。告诉我想学什么就行；想找真人，回复「{tap('人工', '人工')}」。"
+
+
+def fine() -> str:
+    """Answer 好的."""
+    return f"好嘞。想学什么直接告诉我，也可以看看{tap('热门课程', '热门课程')}。"
+
+
+def goodbye() -> str:
+    """Say goodbye."""
+    return "再见，想学习的时候随时找我。"
+
+
+def wordless() -> str:
+    """Answer a message of pictures and marks alone."""
+    return f"收到～用一句话告诉我想学什么吧，比如「摄影」；或看看{tap('热门课程', '热门课程')}。"
 
 
 def media(kind: str) -> str:

@@ -1,27 +1,26 @@
 """Every route of the conversation on one page: which words, taps and events lead to which topic.
 
-Text goes down ``WORDS`` (exact, after folding), then ``PATTERNS`` in order, and what is left is an interest.
+What is said, by hand or by voice, goes down ``WORDS`` (folded, politeness taken off), then the numbers and
+不感兴趣, and what is left is an interest.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from handlers.chat import replies
+from handlers.chat import reading, replies
 from handlers.chat.answers import Answer, Later, Text
 from handlers.chat.topics import card, desk, find, mine
 from handlers.chat.turn import Turn
-from recsys.text import normalise
 
 Topic = Callable[[Any, Turn], Answer | Later]
 
 WORDS: Mapping[str, Topic] = {
     word: topic
     for words, topic in (
-        ("换一批 换一换 下一页 还有吗", find.another_page),
-        ("便宜点 便宜一点 太贵了 更便宜", find.cheaper),
+        ("换一批 换一换 下一页 还有 还有别的", find.another_page),
+        ("便宜点 便宜一点 太贵了 太贵 更便宜", find.cheaper),
         ("免费 免费课 免费课程 免费的", find.free),
         ("热门 热门课 热门课程", find.popular),
         ("新课 最新 最新课程", find.newest),
@@ -29,25 +28,31 @@ WORDS: Mapping[str, Topic] = {
         ("为什么 为啥 理由", find.why),
         ("我的课程 我的课 继续学习", mine.courses),
         ("我的订单 订单", mine.orders),
-        ("继续支付 付款 支付", mine.continue_paying),
-        ("我付了 我付过了 付了没开通 没开通", mine.i_paid),
+        ("继续支付 继续付款 付款 支付 去付款 去支付", mine.continue_paying),
+        ("取消订单 取消支付 取消付款 不买了 不想买了", mine.cancel_order),
+        ("我付了 我付过了 付了没开通 没开通 付款了 我付款了 已付款 我已付款", mine.i_paid),
         ("我的兴趣 隐私 你记得我什么", mine.interests),
         ("关闭个性化", mine.switch_off),
         ("开启个性化", mine.switch_on),
         ("忘记我的兴趣 清空兴趣", mine.forget),
         ("领取 免费领取", card.claim),
-        ("撤销", card.undo),
+        ("撤销 撤回", card.undo),
+        ("多少钱 价格 什么价 怎么卖 怎么收费 怎么买 怎么购买 购买 买 下单 免费吗 要钱 收费 贵吗", card.price),
         ("更多", desk.read_on),
-        ("人工 客服 转人工", desk.human),
-        ("帮助 菜单 help ?", desk.help_me),
-        ("你好 您好 hi hello 在吗", desk.help_me),
+        ("人工 客服 转人工 人工客服 在线客服 真人 找人工 找客服", desk.human),
+        ("退款 怎么退款 如何退款 申请退款 退钱 退费 退课 退货 能退 怎么退", desk.refund),
+        ("发票 开发票 怎么开发票 如何开发票 开票", desk.invoice),
+        ("优惠券 优惠 优惠码 优惠活动 打折 折扣", desk.discount),
+        ("帮助 菜单 help ? 怎么用", desk.help_me),
+        ("你好 您好 hi hello 在吗 有人 有人在", desk.help_me),
+        ("谢谢 谢谢你 谢谢您 多谢 感谢 谢了 thanks 谢谢老师", desk.thanks),
+        ("你是谁 你叫什么 你是机器人 你是什么 你是真人 你叫什么名字 你是干什么的 你会什么", desk.who),
+        ("好的 好 ok 嗯 嗯嗯 行 可以 收到 知道了 明白 明白了 哦 好吧 好滴 好嘞 哈哈 哈哈哈", desk.fine),
+        ("不用 不用了 不要了 不需要 算了 没事 没事了", desk.fine),
+        ("再见 拜拜 bye", desk.goodbye),
     )
     for word in words.split()
 }
-PATTERNS: tuple[tuple[re.Pattern[str], Topic], ...] = (
-    (re.compile(r"\d{1,2}"), card.number),
-    (re.compile(r"不感兴趣\s*\d{0,2}"), card.not_interested),
-)
 MENU_KEYS: Mapping[str, Topic] = {
     "recommend": find.for_me,
     "popular": find.popular,
@@ -56,8 +61,71 @@ MENU_KEYS: Mapping[str, Topic] = {
     "my_orders": mine.orders,
     "help": desk.help_me,
 }
+
+
+def text(message: Any, turn: Turn) -> Answer | Later:
+    """Route what was typed or tapped."""
+    turn.said = message.content or ""
+    return _command(message, turn) or find.free_text(message, turn)
+
+
+def voice(message: Any, turn: Turn) -> Answer | Later:
+    """Route recognised speech as if it had been typed; say what was heard where it is searched for."""
+    turn.said = (message.recognition or "").strip()
+    if not turn.said:
+        return Text(replies.media("语音"))
+    return _command(message, turn) or Text(f"{replies.heard(turn.said)}\n{find.answer_words(turn.said, turn)}")
+
+
+def click(message: Any, turn: Turn) -> Answer | Later:
+    """Route a menu tap; a key that nobody knows gets help."""
+    return MENU_KEYS.get(message.key or "", desk.help_me)(message, turn)
+
+
+def _command(message: Any, turn: Turn) -> Answer | Later | None:
+    """Obey a message that is a command; None for an interest in somebody's own words."""
+    commands = tuple(dict.fromkeys(reading.commands(turn.said)))
+    for command in commands:
+        if command in WORDS:
+            return WORDS[command](message, turn)
+    if reading.says_nothing(turn.said):
+        return desk.wordless(message, turn)
+    for command in commands:
+        if (number := reading.number(command)) is not None:
+            return _by_number(number, message, turn)
+        if (thing := reading.priced(command)) == "":
+            return card.price(message, turn)
+        if thing is not None and (number := reading.number(thing)) is not None:
+            return _by_number(number, message, turn)
+        if (thing := reading.not_interested(command)) is not None:
+            return _not_interested(thing, message, turn)
+    if any(map(reading.is_other_number, commands)) and not turn.suggestions.words(turn.said):
+        return Text(replies.expired_number())
+    return None
+
+
+def _by_number(number: int, message: Any, turn: Turn) -> Answer | Later:
+    """Do what a number means: one of the greeting's starters while they are what was shown last, else a course."""
+    turn.number = number
+    if not turn.talk.starters or turn.tap.startswith("s:"):
+        return card.number(message, turn)
+    if not 0 < number <= len(replies.STARTERS):
+        return Text(replies.expired_number())
+    starter = replies.STARTERS[number - 1]
+    return WORDS[starter](message, turn) if starter in WORDS else Text(find.answer_words(starter, turn))
+
+
+def _not_interested(thing: str, message: Any, turn: Turn) -> Answer | Later:
+    """Hide the course that a number means or that lies open; anything else is a subject to leave out."""
+    turn.number = reading.number(thing)
+    if not thing or turn.number is not None:
+        return card.not_interested(message, turn)
+    subjects = turn.suggestions.words(thing)
+    return Text(find.answer_words(f"不喜欢{'、'.join(subjects)}", turn) if subjects else replies.which_dislike())
+
+
 EVENTS: Mapping[str, Topic] = {
-    "voice": desk.voice,
+    "voice": voice,
     "image": desk.media,
     "video": desk.media,
     "location": desk.media,
@@ -70,29 +138,3 @@ EVENTS: Mapping[str, Topic] = {
     "location_event": desk.ignore,
     "unknown_event": desk.ignore,
 }
-
-
-def text(message: Any, turn: Turn) -> Answer | Later:
-    """Route a text."""
-    plain = normalise(message.content or "").strip(" ！!。.~～")
-    if plain in WORDS:
-        return WORDS[plain](message, turn)
-    starter = _starter(plain, turn)
-    if starter:
-        return WORDS[starter](message, turn) if starter in WORDS else Text(find.answer_words(starter, turn))
-    for pattern, topic in PATTERNS:
-        if pattern.fullmatch(plain):
-            return topic(message, turn)
-    return find.free_text(message, turn)
-
-
-def _starter(plain: str, turn: Turn) -> str:
-    """Return the starter that a number typed after the greeting means; empty for everything else."""
-    fresh = not turn.talk.lists
-    number = int(plain) if fresh and plain.isascii() and plain.isdigit() and len(plain) == 1 else 0
-    return replies.STARTERS[number - 1] if 0 < number <= len(replies.STARTERS) else ""
-
-
-def click(message: Any, turn: Turn) -> Answer | Later:
-    """Route a menu tap; a key that nobody knows gets help."""
-    return MENU_KEYS.get(message.key or "", desk.help_me)(message, turn)

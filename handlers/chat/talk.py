@@ -12,7 +12,11 @@ REMEMBERED_LISTS = 5
 
 @dataclass(slots=True)
 class Talk:
-    """What lets a number, a tap or 换一批 be understood. ``lists`` maps turn → the course ids shown then."""
+    """What lets a number, a tap or 换一批 be understood. ``lists`` maps turn → the course ids shown then.
+
+    ``listed`` is the turn of the latest suggestions, ``opened`` that in which ``course`` was opened. ``starters``
+    tells that the greeting was shown after every list; ``unlearn`` that hiding ``disliked`` taught the profile.
+    """
 
     turn: int = 0
     mode: str = ""
@@ -20,8 +24,12 @@ class Talk:
     cap_fen: int | None = None
     seen: list[str] = field(default_factory=list)
     lists: dict[str, list[str]] = field(default_factory=dict)
+    listed: int = 0
     course: str = ""
+    opened: int = 0
     disliked: str = ""
+    unlearn: bool = False
+    starters: bool = False
     rest: str = ""
 
     @property
@@ -29,15 +37,40 @@ class Talk:
         """The list that a bare number means."""
         return self.lists.get(str(self.turn), [])
 
+    @property
+    def suggested(self) -> list[str]:
+        """The latest suggestions: what 便宜点 and 为什么 mean."""
+        return self.lists.get(str(self.listed), [])
+
+    @property
+    def at_hand(self) -> str:
+        """The course that was opened last, unless a list has been shown since."""
+        return self.course if self.opened == self.turn else ""
+
+    def open(self, course_id: str) -> None:
+        """Note that a course lies open."""
+        self.course, self.opened = course_id, self.turn
+
     def ask(self, mode: str, text: str = "", cap_fen: int | None = None) -> None:
         """Begin a new search; what was shown for the former one may be shown again."""
         self.mode, self.text, self.cap_fen, self.seen = mode, text, cap_fen, []
 
+    def greet(self) -> None:
+        """Begin anew, with the greeting's starters as what a number means."""
+        self.ask("")
+        self.starters = True
+
     def show(self, course_ids: list[str]) -> None:
-        """Note a new list; the last few stay, for taps on older messages."""
-        self.turn += 1
-        self.lists[str(self.turn)] = course_ids
+        """Note new suggestions."""
+        self.show_own(course_ids)
+        self.listed = self.turn
         self.seen = [*self.seen, *(each for each in course_ids if each not in self.seen)]
+
+    def show_own(self, course_ids: list[str]) -> None:
+        """Note a list that suggests nothing; the last few lists stay, for taps on older messages."""
+        self.turn += 1
+        self.starters = False
+        self.lists[str(self.turn)] = course_ids
         for turn in sorted(self.lists, key=int)[:-REMEMBERED_LISTS]:
             del self.lists[turn]
 
@@ -63,11 +96,12 @@ def dump(talk: Talk) -> str:
 def load(text: str, at: datetime | None, now: datetime, lifetime: timedelta) -> Talk:
     """Read a stored talk; a fresh one if there is none or it is too old.
 
-    The turns are counted on, so that a tap on a list of a former talk is not taken for one of this.
+    The turns are counted on, so that a tap on a list of a former talk is not taken for one of this. A greeting that
+    is still the last thing shown stays so.
     """
     if not text or at is None:
         return Talk()
     known: dict[str, Any] = json.loads(text)
     if now - at > lifetime:
-        return Talk(turn=known.get("turn", 0))
+        return Talk(turn=known.get("turn", 0), starters=known.get("starters", False))
     return Talk(**{name: known[name] for name in IDLE if name in known})

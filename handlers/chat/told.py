@@ -22,6 +22,8 @@ def teller(public_url: str) -> Callable[[OutboxRow], str]:
                 return replies.paid_twice(title, fen)
             case "refunded":
                 return replies.refunded(title, fen)
+            case "human":
+                return replies.handed_over()
             case "unanswered":
                 return replies.unanswered()
             case "reply":

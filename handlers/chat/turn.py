@@ -21,7 +21,8 @@ class Turn:
     """Lives for one message, inside its transaction; topics read and change the shop only through it.
 
     ``owned`` are the courses the follower has, oldest first; ``excluded`` is what not to offer: those and the
-    disliked ones. ``news`` says that something waits to be told.
+    disliked ones. ``news`` says that something waits to be told. ``said`` is the message in words, and ``number``
+    the number it names: the routes set both.
     """
 
     shop: Shop
@@ -36,6 +37,8 @@ class Turn:
     excluded: frozenset[str]
     news: bool
     tap: str = ""
+    said: str = ""
+    number: int | None = None
 
     @cached_property
     def profile(self) -> Profile:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
-import logging
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,80 @@ from bot.store import SqliteStore
 from handlers.chat.told import teller
 
 BEIJING = timezone(timedelta(hours=8))
+HEADINGS = {
+    "course_id": "课程编号",
+    "title": "课程",
+    "price_fen": "价格（元）",
+    "status": "状态",
+    "subtitle": "简介",
+    "teacher": "老师",
+    "category": "分类",
+    "tags": "标签",
+    "description": "介绍",
+    "level": "难度",
+    "minutes": "分钟",
+    "cover_url": "封面",
+    "created_at": "添加时间",
+    "lessons": "课时",
+    "openid": "OpenID",
+    "subscribed": "关注中",
+    "interests": "兴趣",
+    "channel": "来源",
+    "last_seen_at": "最近来过",
+    "order_no": "订单号",
+    "amount_fen": "金额（元）",
+    "state": "状态",
+    "paid_at": "付款时间",
+    "attempts": "付款",
+    "refunds": "退款",
+    "score": "得分",
+    "basis": "依据",
+    "kind": "依据",
+    "term": "词或课程",
+    "value": "得分",
+    "name": "人群",
+    "people": "人数",
+    "courses": "爱学的课",
+}
+WORDS = {
+    "status": {"draft": "草稿", "published": "已上架", "retired": "已下架"},
+    "state": {
+        "PENDING": "待付款",
+        "PAID": "已付款",
+        "CANCELLED": "已取消",
+        "REFUNDED_PART": "部分退款",
+        "REFUNDED": "已退款",
+    },
+    "attempt": {
+        "NEW": "已下单",
+        "NOTPAY": "待付款",
+        "CLOSING": "正在关闭",
+        "CLOSED": "已关闭",
+        "FAILED": "没有下成",
+        "SUCCESS": "已付款",
+    },
+    "trade_type": {"JSAPI": "微信里付款", "NATIVE": "扫码付款"},
+    "refund": {
+        "NEW": "已登记",
+        "PROCESSING": "退款中",
+        "SUCCESS": "已到账",
+        "ABNORMAL": "退款异常",
+        "CLOSED": "已关闭",
+        "REJECTED": "被拒绝",
+    },
+    "basis": {
+        "query": "这次说的",
+        "interest": "长期兴趣",
+        "bought": "学过的课",
+        "learned": "别人的选择",
+        "segment": "同类人群",
+        "popular": "热度",
+        "editor": "主推",
+        "fresh": "新课",
+    },
+}
+WORDS["kind"] = WORDS["basis"]
+YES = {"y", "yes", "是", "好", "确定"}
 
 
 class Failure(click.ClickException):
@@ -67,9 +142,8 @@ class Desk:
         """Return settings that are complete enough to serve; says aloud which hosts are not WeChat's."""
         with sentences():
             require_serving(self.config)
-        for base in unofficial_hosts(self.config):
-            click.echo(f"注意：正在使用本机的模拟接口 {base}，不是微信官方服务器", err=True)
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+        if bases := dict.fromkeys(unofficial_hosts(self.config)):
+            click.echo(f"注意：正在使用本机的模拟接口 {'、'.join(bases)}，不是微信官方服务器", err=True)
         return self.config
 
 
@@ -84,6 +158,39 @@ def sentences() -> Iterator[None]:
         raise Failure(f"文件或网络出错：{error.strerror or error}（{error.filename or ''}）") from None
 
 
+def require_vacant(host: str, *ports: int) -> None:
+    """Look whether the ports can be listened on, before anything has begun; ``Failure`` names one that cannot."""
+    for port in filter(None, ports):
+        try:
+            _listen_for_a_moment(host, port)
+        except OSError as error:
+            why = {errno.EADDRINUSE: "已被别的程序占用", errno.EACCES: "没有权限使用"}.get(error.errno or 0)
+            if why is None:
+                raise
+            another = 9000 if not 8997 <= port <= 9003 else 7000  # noqa: PLR2004  the demo takes three in a row
+            raise Failure(f"端口 {port} {why}；换一个端口再试：--port {another}") from None
+
+
+def _listen_for_a_moment(host: str, port: int) -> None:
+    for family, kind, protocol, _name, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            probe.listen()
+
+
+def confirm(question: str) -> None:
+    """Go on only when a person says yes; ``Failure`` otherwise."""
+    answer = click.prompt(f"{question}（输入 y 确认）", default="", show_default=False)
+    if answer.strip().lower() not in YES:
+        raise Failure("没有确认，什么也没有做")
+
+
+def word(name: str, value: str) -> str:
+    """Return the word for people of a stored value; ``name`` is its column."""
+    return WORDS[name].get(value, value)
+
+
 def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str) -> None:
     """Print a listing: one JSON document, or a table for people (money in yuan, Beijing time)."""
     if as_json:
@@ -92,12 +199,24 @@ def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str) -> Non
     if not rows:
         click.echo(empty)
         return
+    head = [HEADINGS.get(name, name) for name in rows[0]]
     cells = [[_for_people(name, value) for name, value in row.items()] for row in rows]
-    widths = [max(_width(row[at]) for row in [list(rows[0]), *cells]) for at in range(len(cells[0]))]
-    for row in [list(rows[0]), *cells]:
+    widths = [max(_width(row[at]) for row in [head, *cells]) for at in range(len(head))]
+    for row in [head, *cells]:
         click.echo(
             "  ".join(cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
         )
+
+
+def show_one(row: Mapping[str, Any], *, as_json: bool) -> None:
+    """Print one thing: a JSON document with it alone, or a line a field for people."""
+    if as_json:
+        show([row], as_json=True, empty="")
+        return
+    widest = max(_width(HEADINGS.get(name, name)) for name in row)
+    for name, value in row.items():
+        head = HEADINGS.get(name, name)
+        click.echo(f"{head}{' ' * (widest - _width(head))}  {_for_people(name, value)}")
 
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,9 +235,11 @@ def _for_people(name: str, value: Any) -> str:
         return value.astimezone(BEIJING).strftime("%Y-%m-%d %H:%M")
     if name.endswith("_fen"):
         return yuan(value)
+    if name in WORDS:
+        return word(name, value)
     if isinstance(value, (list, tuple)):
         return "、".join(map(str, value)) or "-"
-    return "是" if value is True else "否" if value is False else str(value)
+    return "是" if value is True else "否" if value is False else str(value) or "-"
 
 
 def yuan(fen: int) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,11 +11,41 @@ from typing import Any
 import click
 
 from bot import catalog
-from bot.errors import ImportRefused, NotFound
+from bot.errors import NotAllowed
 from bot.models import Course, CourseStatus, Lesson
-from handlers.cli.common import Desk, sentences, show, yuan
+from handlers.cli.common import Desk, show, show_one, word, yuan
 
-FIELDS = ("title", "subtitle", "teacher", "category", "tags", "description", "price", "level", "minutes", "status")
+STATUS = click.Choice([each.value for each in CourseStatus])
+SHOWN_IDS = 10
+COLUMNS = """\b
+课程的列（前三列必有，其余可省）：
+  course_id    课程编号，字母和数字，如 EDU001
+  title        课程名
+  price        价格（元），如 99.00；免费写 0
+  subtitle     一句话简介
+  teacher      老师
+  category     分类
+  tags         标签，用 | 分开
+  description  介绍，可以换行
+  level        难度
+  minutes      总时长（分钟）
+  cover_url    封面图片的网址
+  status       draft 草稿、published 上架、retired 下架；新课不写就上架
+
+\b
+课时的列（前三列必有，其余可省）：
+  course_id    属于哪门课
+  position     第几课，从 1 开始
+  title        课时名
+  minutes      时长（分钟）
+  free         1 可以试看，0 买了才能看
+  body         正文
+
+\b
+对已有的课程，表头里没有的列保持原样，空着的格会清空；
+状态只有填了才改。一门课的课时整体替换，
+同一课没有的列也保持原样。
+"""
 
 
 @click.group("courses", help="课程：导入、查看、上架、下架。")
@@ -24,31 +53,51 @@ def group() -> None:
     """Gather the commands."""
 
 
-@group.command("import", help="从 CSV 导入课程（UTF-8，表头见 README）；有一行不对就一行也不导入。")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--lessons", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="课时 CSV")
+@group.command("import", help=f"从 CSV（UTF-8）导入课程和课时；有一行不对就一行也不导入。\n\n{COLUMNS}")
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--lessons", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="课时 CSV，可以单独导入"
+)
 @click.pass_obj
-def import_(desk: Desk, file: Path, lessons: Path | None) -> None:
-    """Import a file of courses, and one of lessons, whole or not at all."""
-    with sentences():
-        courses = catalog.read_courses(file.read_bytes(), file.name)
-        steps = catalog.read_lessons(lessons.read_bytes(), lessons.name) if lessons else {}
-    now = datetime.now(UTC)
-    with desk.store() as store, click.progressbar(length=len(courses) + len(steps), label="导入") as bar:
+def import_(desk: Desk, file: Path | None, lessons: Path | None) -> None:
+    """Import a file of courses, one of lessons, or both; whole or not at all."""
+    if file is None and lessons is None:
+        raise click.UsageError("写上课程文件，或用 --lessons 写课时文件")
+    with desk.store() as store:
+        known = store.write_now(lambda tx: {course.course_id for course in tx.courses.all()})
+        given = catalog.read_files(_file(file), _file(lessons), known)
+        with click.progressbar(length=len(given.courses) + len(given.lessons), label="导入") as bar:
 
-        def work(tx: Any) -> tuple[catalog.Imported, catalog.Imported | None]:
-            done = catalog.store_courses(tx, courses, now, bar.update)
-            taught = catalog.store_lessons(tx, steps, lessons.name, bar.update) if lessons else None
-            return done, taught
+            def work(tx: Any) -> tuple[catalog.Imported, catalog.Imported, list[str]]:
+                done = catalog.store_entries(tx, given.courses, datetime.now(UTC), bar.update)
+                name = lessons.name if lessons else ""
+                taught = catalog.store_lessons(tx, given.lessons, name, bar.update, silent=given.silent)
+                on_sale = [c.course_id for c in tx.courses.all(status=CourseStatus.PUBLISHED)]
+                return done, taught, catalog.without_lessons(tx, on_sale)
 
-        done, taught = store.write_now(work, durable=True)
-    click.echo(f"课程：新增 {done.added}，更新 {done.changed}，未变 {done.same}")
-    if taught is not None:
+            done, taught, bare = store.write_now(work, durable=True)
+    if file is not None:
+        reopened = f"，重新上架 {done.reopened} 门" if done.reopened else ""
+        click.echo(f"课程：新增 {done.added}，更新 {done.changed}，未变 {done.same}{reopened}")
+    if lessons is not None:
         click.echo(f"课时：{taught.added} 门课新增，{taught.changed} 门更新，{taught.same} 门未变")
+    _mention(bare)
+
+
+def _file(path: Path | None) -> catalog.File | None:
+    return catalog.File(path.name, path.read_bytes()) if path else None
+
+
+def _mention(bare: Sequence[str]) -> None:
+    """Say which courses have nothing to learn in them yet."""
+    if bare:
+        more = " 等" if len(bare) > SHOWN_IDS else ""
+        shown = f"{'、'.join(bare[:SHOWN_IDS])}{more}"
+        click.echo(f"{len(bare)} 门课还没有课时：{shown}；用 courses import --lessons 课时.csv 导入")
 
 
 @group.command("list", help="列出课程。")
-@click.option("--status", type=click.Choice([each.value for each in CourseStatus]), help="只看某种状态")
+@click.option("--status", type=STATUS, help="只看某种状态")
 @click.option("--json", "as_json", is_flag=True, help="输出 JSON")
 @click.pass_obj
 def list_(desk: Desk, status: str | None, as_json: bool) -> None:
@@ -69,14 +118,8 @@ def list_(desk: Desk, status: str | None, as_json: bool) -> None:
 def show_(desk: Desk, course_id: str, as_json: bool) -> None:
     """Show one course."""
     with desk.store() as store:
-        course, lessons = store.write_now(lambda tx: (_get(tx, course_id), tx.lessons.of(course_id)))
-    row = {**asdict(course), "status": course.status.value, "lessons": _titles(lessons)}
-    if as_json:
-        show([row], as_json=True, empty="")
-        return
-    row = {name: value for name, value in row.items() if name != "price_fen"} | {"price": yuan(course.price_fen)}
-    for name, value in row.items():
-        click.echo(f"{name:<12} {'、'.join(value) if isinstance(value, (list, tuple)) else value}")
+        course, lessons = store.write_now(lambda tx: (catalog.get(tx, course_id), tx.lessons.of(course_id)))
+    show_one({**asdict(course), "status": course.status.value, "lessons": _titles(lessons)}, as_json=as_json)
 
 
 @group.command("add", help="添加一门课。")
@@ -90,19 +133,23 @@ def show_(desk: Desk, course_id: str, as_json: bool) -> None:
 @click.option("--description", default="", help="介绍")
 @click.option("--level", default="", help="难度")
 @click.option("--minutes", default="", help="总时长（分钟）")
-@click.option("--status", default="draft", show_default=True, help="draft、published 或 retired")
+@click.option("--cover-url", default="", help="封面图片的网址")
+@click.option("--status", type=STATUS, default="draft", show_default=True, help="草稿、上架或下架")
 @click.pass_obj
 def add(desk: Desk, /, course_id: str, **fields: str) -> None:
     """Add one course; an existing id is refused."""
 
-    def work(tx: Any) -> None:
+    def work(tx: Any) -> Course:
         if tx.courses.get(course_id) is not None:
-            raise ImportRefused(course_id, [f"课程 {course_id} 已经有了；用 courses edit 修改"])
-        catalog.store_courses(tx, [_read(course_id, fields)], datetime.now(UTC))
+            raise NotAllowed(f"课程 {course_id} 已经有了；用 courses edit 修改")
+        course = catalog.read_course({"course_id": course_id, **fields})
+        catalog.store_courses(tx, [course], datetime.now(UTC))
+        return course
 
     with desk.store() as store:
-        store.write_now(work, durable=True)
-    click.echo(f"已添加 {course_id}")
+        course = store.write_now(work, durable=True)
+    click.echo(f"已添加 {course_id}《{course.title}》，现在是{word('status', course.status)}")
+    _mention([course_id])
 
 
 @group.command("edit", help="修改一门课；只写要改的项。")
@@ -116,19 +163,21 @@ def add(desk: Desk, /, course_id: str, **fields: str) -> None:
 @click.option("--description", help="介绍")
 @click.option("--level", help="难度")
 @click.option("--minutes", help="总时长（分钟）")
-@click.option("--status", help="draft、published 或 retired")
+@click.option("--cover-url", help="封面图片的网址")
+@click.option("--status", type=STATUS, help="草稿、上架或下架")
 @click.pass_obj
 def edit(desk: Desk, /, course_id: str, **fields: str | None) -> None:
     """Change some fields of one course."""
 
-    def work(tx: Any) -> None:
-        before = _get(tx, course_id)
-        values = {**_written(before), **{name: value for name, value in fields.items() if value is not None}}
-        catalog.store_courses(tx, [_read(course_id, values)], datetime.now(UTC))
+    def work(tx: Any) -> bool:
+        before = catalog.get(tx, course_id)
+        given = {name: value for name, value in fields.items() if value is not None}
+        course = catalog.read_course({**_written(before), **given})
+        return bool(catalog.store_courses(tx, [course], datetime.now(UTC)).changed)
 
     with desk.store() as store:
-        store.write_now(work, durable=True)
-    click.echo(f"已修改 {course_id}，运行中的服务会自动更新")
+        changed = store.write_now(work, durable=True)
+    click.echo(f"已修改 {course_id}，运行中的服务会自动更新" if changed else f"{course_id} 没有变化")
 
 
 @group.command("publish", help="上架一门课。")
@@ -148,33 +197,20 @@ def retire(desk: Desk, course_id: str) -> None:
 
 
 def _set(desk: Desk, course_id: str, status: CourseStatus) -> None:
+    def work(tx: Any) -> tuple[Course, bool, list[str]]:
+        course, changed = catalog.set_status(tx, course_id, status, datetime.now(UTC))
+        return course, changed, catalog.without_lessons(tx, [course_id]) if course.on_sale else []
+
     with desk.store() as store:
-        course = store.write_now(
-            lambda tx: catalog.set_status(tx, course_id, status, datetime.now(UTC)), durable=True
-        )
-    click.echo(f"《{course.title}》现在是 {course.status}")
-
-
-def _get(tx: Any, course_id: str) -> Course:
-    course: Course | None = tx.courses.get(course_id)
-    if course is None:
-        raise NotFound(f"没有课程 {course_id}；用 courses list 看有哪些")
-    return course
+        course, changed, bare = store.write_now(work, durable=True)
+    click.echo(f"《{course.title}》{'' if changed else '本来就是'}{word('status', course.status)}")
+    _mention(bare)
 
 
 def _written(course: Course) -> dict[str, str]:
     """Return a course's fields as the import file would have them."""
-    values = {name: str(getattr(course, name)) for name in FIELDS if name not in {"price", "tags"}}
-    return {**values, "price": yuan(course.price_fen), "tags": "|".join(course.tags), "cover_url": course.cover_url}
-
-
-def _read(course_id: str, fields: Any) -> Course:
-    """Check one course by the very rules of the import."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, ["course_id", *fields])
-    writer.writeheader()
-    writer.writerow({"course_id": course_id, **fields})
-    return catalog.read_courses(text.getvalue().encode(), course_id)[0]
+    values = {name: str(getattr(course, name)) for name in catalog.COURSE_COLUMNS if name not in {"price", "tags"}}
+    return {**values, "price": yuan(course.price_fen), "tags": "|".join(course.tags)}
 
 
 def _titles(lessons: list[Lesson]) -> list[str]:

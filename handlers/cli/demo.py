@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
+import logging
+import secrets
+import shutil
 import signal
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +22,14 @@ from bot import catalog
 from bot.config import Config, from_mapping
 from bot.shop import Shop, open_shop
 from bot.simulator import Simulator, SimulatorSettings
+from bot.store import Tx
 from handlers.chat.told import teller
-from handlers.cli.common import Desk, sentences
+from handlers.cli.common import Desk, require_vacant, sentences
 from handlers.web.app import make_app
 
 HOUSE = Path(__file__).parents[2]
+PREFIX = "zhike-demo-"
+LOCK = "in-use"
 
 
 def settings_for(simulator: Simulator, folder: Path, host: str, menu: Mapping[str, Any]) -> Config:
@@ -74,8 +81,36 @@ def stock(shop: Shop) -> None:
 @click.pass_obj
 def demo(desk: Desk, port: int) -> None:
     """Play until told to stop."""
-    with sentences(), tempfile.TemporaryDirectory(prefix="zhike-demo-") as folder:
-        asyncio.run(_play(Path(folder), port, desk.config.menu))
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    with sentences():
+        if port:
+            require_vacant("127.0.0.1", port, port + 1, port + 2)
+        with _folder() as folder:
+            asyncio.run(_play(folder, port, desk.config.menu))
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[Path]:
+    """Yield a folder for database and keys that is gone afterwards; one that a killed demo left goes now."""
+    for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/{LOCK}"):
+        with contextlib.suppress(OSError), left.open("r+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # refused while its demo is alive
+            shutil.rmtree(left.parent)
+    with tempfile.TemporaryDirectory(prefix=PREFIX) as name, (Path(name) / LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield Path(name)
+
+
+def forgetter(shop: Shop) -> Callable[[list[str]], None]:
+    """Return what makes the shop forget people: for it, they have never been here."""
+
+    def work(tx: Tx, openids: list[str]) -> None:
+        for openid in openids:
+            tx.orders.anonymise(openid, f"anon-{secrets.token_hex(10)}")
+            tx.followers.forget(openid)
+        shop.suggestions.recount(tx)
+
+    return lambda openids: shop.store.write_now(lambda tx: work(tx, openids))
 
 
 async def _play(folder: Path, port: int, menu: Mapping[str, Any]) -> None:
@@ -89,7 +124,7 @@ async def _play(folder: Path, port: int, menu: Mapping[str, Any]) -> None:
     sockets = bind_sockets(port, "127.0.0.1")
     server.add_sockets(sockets)
     bound = sockets[0].getsockname()[1]
-    simulator.attach(f"http://127.0.0.1:{bound}")
+    simulator.attach(f"http://127.0.0.1:{bound}", forget=forgetter(shop))
     click.echo(f"listening on http://127.0.0.1:{bound}")
     click.echo(f"打开 {simulator.url} ，用模拟手机关注公众号、聊天、付款；按 Ctrl+C 结束")
     jobs = asyncio.create_task(shop.jobs.run_forever())
@@ -105,6 +140,6 @@ async def _play(folder: Path, port: int, menu: Mapping[str, Any]) -> None:
 
 async def _until_told_to_stop() -> None:
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await stop.wait()

@@ -12,7 +12,7 @@ import click
 
 from bot.errors import NotAllowed, NotFound
 from bot.models import Follower, OrderState
-from handlers.cli.common import Desk, iso, show
+from handlers.cli.common import Desk, confirm, iso, show, show_one
 from recsys.profile import Profile
 
 SHOWN_TERMS = 10
@@ -42,7 +42,7 @@ def show_(desk: Desk, openid: str, as_json: bool) -> None:
     """Show one follower."""
     with desk.store() as store:
         row = store.write_now(lambda tx: _row(tx, _get(tx, openid)))
-    show([row], as_json=as_json, empty="")
+    show_one(row, as_json=as_json)
 
 
 @group.command("export", help="导出一位关注者的全部数据（JSON），供本人查阅。")
@@ -61,25 +61,30 @@ def export(desk: Desk, openid: str) -> None:
 @click.pass_obj
 def forget(desk: Desk, openid: str, yes: bool) -> None:
     """Delete a person, keep the anonymised accounts."""
-    if not yes:
-        click.confirm(f"确定删除 {openid} 的全部数据？已购课程也会失效，不能恢复", abort=True)
 
     def work(tx: Any) -> None:
-        _get(tx, openid)
-        if any(order.state is OrderState.PENDING for order in tx.orders.of(openid)):
-            raise NotAllowed("还有待付款的订单；等它付清或过期后再删除")
+        _forgettable(tx, openid)
         tx.orders.anonymise(openid, f"anon-{secrets.token_hex(10)}")
         tx.followers.forget(openid)
 
     with desk.store() as store:
+        store.write_now(lambda tx: _forgettable(tx, openid))
+        if not yes:
+            confirm(f"确定删除 {openid} 的全部数据？已购课程也会失效，不能恢复")
         store.write_now(work, durable=True)
     click.echo("已删除")
+
+
+def _forgettable(tx: Any, openid: str) -> None:
+    _get(tx, openid)
+    if any(order.state is OrderState.PENDING for order in tx.orders.of(openid, limit=EVERY)):
+        raise NotAllowed("还有待付款的订单；等它付清或过期后再删除")
 
 
 def _get(tx: Any, openid: str) -> Follower:
     follower: Follower | None = tx.followers.get(openid)
     if follower is None:
-        raise NotFound(f"没有关注者 {openid}")
+        raise NotFound(f"没有关注者 {openid}；用 followers list 看有哪些")
     return follower
 
 

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
+from typing import Any
 
 import click
 
-from handlers.cli import courses, demo, doctor, followers, orders, recsys
-from handlers.cli.common import Desk, sentences
+from handlers.cli import chinese, courses, demo, doctor, followers, orders, recsys
+from handlers.cli.common import Desk, require_vacant, sentences
 from handlers.web import server
 
 
-@click.group(help="知课：在公众号对话里卖课。", context_settings={"help_option_names": ["-h", "--help"]})
+class Door(click.Group):
+    """The group of all commands; what click itself has to say, it says in Chinese."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run a command."""
+        chinese.speak()
+        return super().main(*args, **extra)
+
+
+@click.group(cls=Door, help="知课：在公众号对话里卖课。", context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
@@ -33,8 +44,13 @@ def main(context: click.Context, config: Path) -> None:
 def serve(desk: Desk, port: int | None) -> None:
     """Serve until told to stop."""
     config = desk.serving()
+    port = config.server.port if port is None else port
+    if not config.pay.enabled:
+        click.echo("注意：还没有配置 [pay]，只能领取免费课，付费课的页面会说暂未开通支付", err=True)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     with sentences():
-        server.serve(config, config.server.port if port is None else port, click.echo)
+        require_vacant(config.server.host, port)
+        server.serve(config, port, click.echo)
 
 
 main.add_command(demo.demo)

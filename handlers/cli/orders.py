@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from bot import catalog
-from bot.errors import NotFound
-from bot.models import Order
-from handlers.cli.common import Desk, Failure, show, yuan
+from bot.errors import NotAllowed, NotFound
+from bot.models import Order, OrderState, RefundState
+from handlers.cli.common import Desk, Failure, confirm, show, show_one, word, yuan
 
 
 @click.group("orders", help="订单：查看、向微信核对、退款。")
@@ -36,16 +36,19 @@ def show_(desk: Desk, order_no: str, as_json: bool) -> None:
     """Show one order."""
 
     def work(tx: Any) -> dict[str, Any]:
-        order = tx.orders.get(order_no)
-        if order is None:
-            raise NotFound(f"没有订单 {order_no}")
-        attempts = [f"{a.out_trade_no} {a.trade_type} {a.state}" for a in tx.attempts.of(order_no)]
-        refunds = [f"{r.out_refund_no} {r.amount_fen} 分 {r.state}" for r in tx.refunds.of(order_no)]
-        return {**_row(order), "attempts": attempts, "refunds": refunds}
+        order = _get(tx, order_no)
+        attempts, refunds = tx.attempts.of(order_no), tx.refunds.of(order_no)
+        if as_json:
+            paid = [f"{a.out_trade_no} {a.trade_type} {a.state}" for a in attempts]
+            back = [f"{r.out_refund_no} {r.amount_fen} 分 {r.state}" for r in refunds]
+            return {**_row(order), "attempts": paid, "refunds": back}
+        paid = [f"{a.out_trade_no} {word('trade_type', a.trade_type)} {word('attempt', a.state)}" for a in attempts]
+        back = [f"{r.out_refund_no} {yuan(r.amount_fen)} 元 {word('refund', r.state)}" for r in refunds]
+        return {**_row(order), "title": order.title, "attempts": paid, "refunds": back}
 
     with desk.store() as store:
         row = store.write_now(work)
-    show([row], as_json=as_json, empty="")
+    show_one(row, as_json=as_json)
 
 
 @group.command("sync", help="向微信支付核对一笔订单，按结果更新。")
@@ -56,24 +59,55 @@ def sync(desk: Desk, order_no: str) -> None:
     desk.serving()
     with desk.shop() as shop:
         order = asyncio.run(shop.orders.sync_order(order_no))
-    click.echo(f"订单 {order.order_no} 现在是 {order.state}")
+    click.echo(f"订单 {order.order_no} 现在是{word('state', order.state)}")
 
 
 @group.command("refund", help="退款；不写金额就退还剩下的全部。")
 @click.argument("order_no")
 @click.option("--amount", default=None, help="金额（元），如 19.90")
-@click.option("--reason", required=True, help="原因，退款人会看到")
+@click.option("--reason", required=True, help="原因，付款人会看到")
+@click.option("--yes", is_flag=True, help="不再询问")
 @click.pass_obj
-def refund(desk: Desk, order_no: str, amount: str | None, reason: str) -> None:
+def refund(desk: Desk, order_no: str, amount: str | None, reason: str, yes: bool) -> None:
     """Give money back."""
-    try:
-        fen = None if amount is None else catalog.price_fen(amount)
-    except ValueError as error:
-        raise Failure(str(error)) from None
+    fen = None if amount is None else _amount(amount)
     desk.serving()
+    with desk.store() as store:
+        order = store.write_now(lambda tx: _refundable(tx, order_no))
+    if not yes:
+        how_much = "还没退的全部金额" if fen is None else f" {yuan(fen)} 元"
+        confirm(
+            f"订单 {order_no}《{order.title}》付了 {yuan(order.amount_fen)} 元，确定退还{how_much}？退款不能撤回"
+        )
     with desk.shop() as shop:
         done = asyncio.run(shop.orders.refund(order_no, fen, reason))
-    click.echo(f"退款 {done.out_refund_no}（{yuan(done.amount_fen)} 元）现在是 {done.state}；到账以 SUCCESS 为准")
+    click.echo(f"退款 {done.out_refund_no}（{yuan(done.amount_fen)} 元）现在是{word('refund', done.state)}")
+    if done.state != RefundState.SUCCESS:
+        click.echo(f"稍后用 orders sync {order_no} 查询是否到账")
+
+
+def _amount(text: str) -> int:
+    try:
+        fen = catalog.price_fen(text, "退款金额")
+    except ValueError as error:
+        raise Failure(str(error)) from None
+    if fen == 0:
+        raise Failure("退款金额要大于 0；不写 --amount 就退还剩下的全部")
+    return fen
+
+
+def _get(tx: Any, order_no: str) -> Order:
+    order: Order | None = tx.orders.get(order_no)
+    if order is None:
+        raise NotFound(f"没有订单 {order_no}；用 orders list 看有哪些")
+    return order
+
+
+def _refundable(tx: Any, order_no: str) -> Order:
+    order = _get(tx, order_no)
+    if order.state not in (OrderState.PAID, OrderState.REFUNDED_PART):
+        raise NotAllowed(f"订单 {order_no} 现在是{word('state', order.state)}，没有可退的钱")
+    return order
 
 
 def _row(order: Order) -> dict[str, Any]:

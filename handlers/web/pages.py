@@ -29,6 +29,8 @@ from recsys.base import Signal
 
 log = logging.getLogger("zhike.pages")
 COOKIE = "zk"
+STATE_COOKIE = "zk_state_"
+CALLBACK = "/oauth/callback"
 COOKIE_DAYS = 7
 STATE_MINUTES = timedelta(minutes=10)
 ASK_AFTER = timedelta(seconds=3)
@@ -95,12 +97,12 @@ class Page(Quiet):
             return
         if not self.in_wechat:
             self.message("open_in_wechat")
-        state = secrets.token_hex(16)
-        kept = json.dumps({"sid": self._session.sid, "next": self.request.uri})
+        state, wanted = secrets.token_hex(16), self.request.uri or "/"
         until = self._shop.clock.now() + STATE_MINUTES
-        await self._shop.store.write(lambda tx: tx.tokens.put("oauth_state", state, kept, until))
-        back = f"{self._shop.config.server.public_url}/oauth/callback"
-        self.redirect(self._shop.oauth.authorize_url(back, state))
+        await self._shop.store.write(lambda tx: tx.tokens.put("oauth_state", state, wanted, until))
+        # A cookie for each state, so that windows that open at the same time do not disturb each other.
+        self._put_cookie(f"{STATE_COOKIE}{state}", "1", path=CALLBACK, max_age=int(STATE_MINUTES.total_seconds()))
+        self.redirect(self._shop.oauth.authorize_url(f"{self._shop.config.server.public_url}{CALLBACK}", state))
         raise Finish
 
     def require_same_site(self) -> None:
@@ -111,11 +113,12 @@ class Page(Quiet):
             raise Finish
 
     def _keep(self, session: Session) -> None:
+        value = self.create_signed_value(COOKIE, json.dumps({"sid": session.sid, "openid": session.openid}))
+        self._put_cookie(COOKIE, value.decode(), expires_days=COOKIE_DAYS)
+
+    def _put_cookie(self, name: str, value: str, **life: Any) -> None:
         secure = self._shop.config.server.public_url.startswith("https://")
-        value = json.dumps({"sid": session.sid, "openid": session.openid})
-        self.set_signed_cookie(
-            COOKIE, value, expires_days=COOKIE_DAYS, httponly=True, secure=secure, samesite="Lax"
-        )
+        self.set_cookie(name, value, httponly=True, secure=secure, samesite="Lax", **life)
 
     async def course(self, course_id: str) -> tuple[Course, bool]:
         """Return the course and whether it is theirs; stops with 404 when it is not to be seen."""
@@ -149,11 +152,10 @@ class OAuthCallback(Page):
     async def get(self) -> None:
         """Learn who it is and go on to where they wanted."""
         state, code = self.get_query_argument("state", ""), self.get_query_argument("code", "")
-        now = self._shop.clock.now()
-        kept = await self._shop.store.write(lambda tx: tx.tokens.take("oauth_state", state, now))
-        wanted = json.loads(kept) if kept else {}
-        if not code or wanted.get("sid") != self._session.sid:
+        wanted = await self._take(state) if code and self.get_cookie(f"{STATE_COOKIE}{state}") else None
+        if wanted is None:
             self.message("stale_link", 400)
+        self._put_cookie(f"{STATE_COOKIE}{state}", "", path=CALLBACK, max_age=0)
         try:
             identity = await self._shop.oauth.identify(code)
         except AccountError as error:
@@ -162,7 +164,12 @@ class OAuthCallback(Page):
         if identity.virtual:
             self.message("snapshot", 403)
         self._keep(Session(secrets.token_hex(16), identity.openid))
-        self.redirect(_own_path(wanted["next"]))
+        self.redirect(_own_path(wanted))
+
+    async def _take(self, state: str) -> str | None:
+        """Use the state up; returns where its browser wanted to go, None when it is not valid any more."""
+        now = self._shop.clock.now()
+        return await self._shop.store.write(lambda tx: tx.tokens.take("oauth_state", state, now))
 
 
 class CoursePage(Page):
@@ -184,6 +191,8 @@ class CoursePage(Page):
             price=yuan(course.price_fen),
             refund_note=self._shop.config.chat.refund_note,
             in_wechat=self.in_wechat,
+            sold=course.free or self._shop.config.pay.enabled,
+            contact=self._shop.config.chat.human_contact,
         )
 
 
@@ -197,6 +206,9 @@ class PlaceOrder(Page):
             self.finish({"state": "refused", "why": "session"})
             return
         shop, source = self._shop, self.get_query_argument("from", "")[:32]
+        if not shop.config.pay.enabled and await shop.store.read(lambda tx: self._to_be_paid(tx, course_id)):
+            self.finish({"state": "refused", "why": "no_pay"})
+            return
         try:
             placed = await shop.orders.place(self.openid, course_id, source=source, session=self._session.sid)
             self.finish(await self._next(placed))
@@ -207,6 +219,10 @@ class PlaceOrder(Page):
         except (NotAllowed, NotFound, PayRejected) as error:
             log.warning("checkout.refused course=%s why=%s", course_id, error)
             self.finish({"state": "refused", "why": "course"})
+
+    def _to_be_paid(self, tx: Tx, course_id: str) -> bool:
+        course = tx.courses.get(course_id)
+        return course is not None and not course.free and tx.entitlements.get(self.openid, course_id) is None
 
     async def _next(self, placed: Placed) -> dict[str, object]:
         if placed.outcome is not Outcome.TO_PAY or placed.order is None:
@@ -309,7 +325,7 @@ def page_routes(shop: Shop) -> list[tuple[str, type[RequestHandler], dict[str, S
         (r"/order/([0-9A-Z]{6,32})/state", OrderStatePage, given),
         (rf"/learn/{name}", LearnPage, given),
         (rf"/learn/{name}/([0-9]{{1,5}})/done", LessonDone, given),
-        ("/oauth/callback", OAuthCallback, given),
+        (CALLBACK, OAuthCallback, given),
     ]
 
 

@@ -17,6 +17,7 @@ _LATIN_WORD = re.compile(r"[a-z][a-z0-9.]*")
 _READINGS = 3  # of one character; the dictionary lists the common ones first
 _LONGEST_KEY = 40
 _SHORTEST_NEAR_KEY = 6  # letters of pinyin; a shorter one is near to too many others
+_REMEMBERED = 16_384  # most of what is asked was asked before
 _PROPOSALS = 4
 _FINALS = {
     "": "a ai an ang ao e ei en eng er o ou yi ya yan yang yao ye yin ying yo yong you yu yuan yue yun"
@@ -64,6 +65,7 @@ class Spelling:
         self._latin = _Near(word for word in ordered if _LATIN_WORD.fullmatch(word))
         self._keys = _Near(key for key in self._sounds if len(key) >= _SHORTEST_NEAR_KEY)
         self._longest = max(map(len, self._sounds), default=0)
+        self.same_sound = lru_cache(_REMEMBERED)(self._same_sound)
 
     def _listen(self, word: str) -> None:
         for syllables in _readings(word):
@@ -74,7 +76,7 @@ class Spelling:
         if len(initials) > 2:  # noqa: PLR2004 - two letters abbreviate everything
             self._initials.setdefault(initials, []).append(word)
 
-    def same_sound(self, text: str) -> Sequence[str]:
+    def _same_sound(self, text: str) -> Sequence[str]:
         """Return the words that sound like the Chinese ``text``, tones aside: 数据分析 for 数剧分析.
 
         Where none does, those that a southern ear takes for the same: 月嫂 for 月少.
@@ -82,7 +84,7 @@ class Spelling:
         keys = ["".join(syllables) for syllables in _readings(text)]
         exact = [word for key in keys for word in self._sounds.get(key, ())]
         near = exact or [word for key in keys for word in self._blurred.get(_blur(key), ())]
-        return [word for word in dict.fromkeys(near) if len(word) == len(text)][:_PROPOSALS]
+        return tuple(word for word in dict.fromkeys(near) if len(word) == len(text))[:_PROPOSALS]
 
     def one_character_off(self, text: str) -> Sequence[str]:
         """Return the words of three characters or more in which one differs: 八段锦 for 八段绵."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from recsys.search.fold import fold
@@ -51,6 +52,7 @@ class Wish:
 _Read = Callable[[re.Match[str]], Mapping[str, Any] | None]
 
 
+@lru_cache(1_024)
 def understand(text: str) -> Wish:
     """Read a sentence of any spelling, in some 30 µs. Nothing is an error; at worst all of it is subject."""
     rest, learned = fold(text), Wish()
@@ -224,6 +226,7 @@ _RULES = (
     _rule(r"不(?:要|用|花|收)(?:花)?钱的?", "钱", max_fen=0),
     _rule(r"(?:不要|不能|别)?太贵(?:了|的)?|不(?:太|要)?贵的?|便宜(?:一?点儿?)?的?", "贵|便宜"),
     # Prices.
+    _rule(r"(?:我的?)?预算(?:不多|不高|不够|有限|紧张|很?少)的?", "预算"),
     _rule(rf"{_ALONE}(?P<low>{NUMBER})\s*{_YUAN}?\s*[-~—到至]+\s*{_SUM}(?:之间|左右)?的?", _MONEY, _between),
     _rule(rf"{_BUDGET}{_BARE_SUM}(?:{_BELOW}|{_ROUND})?的?", "预算", _at_most),
     _rule(rf"{_AT_MOST}{_SUM}(?:{_BELOW}|{_ROUND})?的?", _MONEY, _at_most),

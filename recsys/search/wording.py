@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 from recsys.search.spelling import Spelling
@@ -142,6 +143,8 @@ class Wording:
 
     def _chinese(self, stretches: list[_Stretch]) -> Iterator[tuple[str, str, float]]:
         """Correct what is not known, the longest first; known words only if together they sound like one."""
+        if _all_well(stretches):
+            return
         done: set[int] = set()
         for first, last in _windows(stretches):
             if not done.isdisjoint(range(first, last)):
@@ -173,6 +176,12 @@ class Wording:
     def _is_real(self, word: str) -> bool:
         """Tell whether the dictionary knows the word well: 滑雪 is not meant to be 化学."""
         return self.tokenizer.frequency(word) >= _REAL_WORD
+
+
+def _all_well(stretches: list[_Stretch]) -> bool:
+    """Tell whether nothing looks misspelt: known words, and between them at most single characters (和, 的)."""
+    strange = [len(stretch.text) if not stretch.known else 0 for stretch in stretches]
+    return max(strange, default=0) <= 1 and not any(one and other for one, other in pairwise(strange))
 
 
 def _inside(word: str, words: Iterable[str]) -> bool:

@@ -90,3 +90,17 @@ def test_a_missing_or_broken_file_is_a_sentence(tmp_path):
         load(broken)
     with pytest.raises(ConfigError, match="找不到配置文件"):
         load(tmp_path / "none.toml")
+
+
+def test_a_misspelt_variable_is_named_with_a_suggestion():
+    found = problems({}, ZHIKE_PAY_MCHID="1900000001", ZHIKE_NONSENSE="1", PATH="/bin")
+
+    assert "不认识的环境变量 ZHIKE_PAY_MCHID，是不是 ZHIKE_PAY_MCH_ID？" in found
+    assert "不认识的环境变量 ZHIKE_NONSENSE" in found
+    assert "PATH" not in found
+
+
+def test_a_file_that_notepad_saved_is_read(tmp_path):
+    (tmp_path / "config.toml").write_text("[server]\nport = 9000\n", "utf-8-sig")
+
+    assert load(tmp_path / "config.toml", environ={}).server.port == 9000

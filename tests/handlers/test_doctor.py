@@ -225,7 +225,7 @@ def test_a_server_that_does_not_run_is_told_from_a_proxy_without_one(tmp_path):
     assert "502" in behind_proxy["public_url"]["detail"]
     assert "反向代理在" in behind_proxy["public_url"]["advice"]
     assert "连接被拒绝" in found["public_url"]["detail"]
-    assert "python run.py serve" in found["public_url"]["advice"]
+    assert "python3 run.py serve" in found["public_url"]["advice"]
     assert wrong(found) == {"public_url"}
 
 

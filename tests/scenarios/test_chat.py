@@ -29,7 +29,7 @@ def test_a_new_follower_is_greeted_with_three_starters_and_the_privacy_line(live
 
     assert len([href for href, _ in LINK.findall(welcome) if href.startswith("weixin://bizmsgmenu?")]) == 3
     assert "隐私" in welcome
-    assert first.startswith("热门课程：")
+    assert len(titles(first)) == 5
 
 
 def test_following_again_and_following_from_a_receipt_are_greeted_as_such(live):
@@ -158,7 +158,7 @@ def test_a_free_course_is_granted_at_once_and_never_again(live):
     granted, again, mine = live(story)
 
     assert "已经是你的了" in granted
-    assert "不用再买" in again
+    assert again.startswith("你已经有《")
     assert mine.count("/learn/") == 1
 
 
@@ -191,7 +191,7 @@ def test_interests_are_shown_switched_off_and_forgotten(live):
 
     shown, off, gone = live(story)
 
-    assert "excel" in shown
+    assert "Excel、" in shown
     assert "已关闭" in off
     assert "摄影" not in off
     assert "还没有记住" in gone

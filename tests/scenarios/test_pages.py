@@ -214,3 +214,55 @@ def test_what_is_not_there_is_a_plain_404(live, path):
     assert response.code == 404
     assert "Traceback" not in text(response)
     assert not re.search("tornado", str(response.headers), re.IGNORECASE)
+
+
+def test_two_windows_that_open_at_once_both_get_in(live):
+    async def story(world):
+        browser = Browser(world)
+        away = [await browser.open(f"/c/{course}") for course in (COURSE, "EDU002")]
+        states = [parse_qs(urlsplit(each.headers["Location"]).query)["state"][0] for each in away]
+        world.authority.codes |= {
+            "c1": OAuthIdentity(ANNA, virtual=False),
+            "c2": OAuthIdentity(ANNA, virtual=False),
+        }
+        return [
+            await browser.open(f"/oauth/callback?code={code}&state={state}")
+            for code, state in zip(("c1", "c2"), states, strict=True)
+        ]
+
+    first, second = live(story)
+
+    assert (first.code, first.headers["Location"]) == (302, f"/c/{COURSE}")
+    assert (second.code, second.headers["Location"]) == (302, "/c/EDU002")
+
+
+@pytest.mark.parametrize("agent", [WECHAT, "Firefox"])
+def test_without_a_merchant_the_page_says_so_and_no_order_is_stored(live, agent):
+    async def story(world):
+        browser = Browser(world, agent)
+        if agent == WECHAT:
+            await browser.log_in(f"/c/{COURSE}", ANNA)
+        page = await browser.open(f"/c/{COURSE}")
+        placed = json.loads(text(await browser.open(f"/c/{COURSE}/order", method="POST")))
+        return page, placed, await world.shop.store.read(lambda tx: tx.orders.all())
+
+    page, placed, orders = live(story, sells=False)
+
+    assert "暂未开通支付" in text(page)
+    assert "回复「人工」" in text(page)
+    assert 'id="buy"' not in text(page)
+    assert placed["state"] == "refused"
+    assert orders == []
+
+
+def test_without_a_merchant_free_courses_are_still_taken(live):
+    async def story(world):
+        free = next(course for course in world.shop.suggestions.shelf.courses.values() if course.free).course_id
+        browser = Browser(world)
+        await browser.log_in(f"/c/{free}", ANNA)
+        return text(await browser.open(f"/c/{free}")), text(await browser.open(f"/c/{free}/order", method="POST"))
+
+    page, placed = live(story, sells=False)
+
+    assert "免费领取" in page
+    assert json.loads(placed)["state"] == "owned"

@@ -3,6 +3,7 @@
 
 const $ = (id) => document.getElementById(id);
 const MINUTES_BETWEEN_TIMES = 5;
+const LONGEST_PAUSE = 8000;
 
 let me = "";
 let state = null;
@@ -16,24 +17,41 @@ let round = 0; // grows when another follower takes the phone; older polls then 
 // ---- talking to the simulator ----
 
 async function post(what, body) {
-  const answer = await fetch(`/phone/api/${what}`, {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ openid: me, ...body }),
-  });
-  const told = answer.ok ? await answer.json() : { error: `HTTP ${answer.status}` };
+  let told;
+  try {
+    const answer = await fetch(`/phone/api/${what}`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ openid: me, ...body }),
+    });
+    told = answer.ok ? await answer.json() : { error: `HTTP ${answer.status}`, lost: answer.status === 404 };
+  } catch {
+    told = { error: "连不上模拟器", lost: true };
+  }
   if (told.error) notice(told.error);
   return told;
+}
+
+async function say(text) {
+  const told = await act("say", { text });
+  if (told.lost) drawUnsent(text);
 }
 
 const act = (what, more = {}) => post("act", { do: what, ...more });
 
 async function poll(mine) {
+  let pause = 1000;
   while (mine === round) {
     try {
       const query = new URLSearchParams({ openid: me, after: seen, known });
       const answer = await fetch(`/phone/api/screen?${query}`);
+      if (answer.status === 404) {
+        trouble("模拟器重新启动过，刚才的聊天已经没有了。", "重新开始");
+        return;
+      }
       if (!answer.ok) throw new Error(String(answer.status));
+      pause = 1000;
+      trouble("");
       const told = await answer.json();
       if (mine !== round) return;
       if (told.start < seen) clearChat();
@@ -42,7 +60,10 @@ async function poll(mine) {
       told.items.forEach(drawItem);
       seen = told.start + told.items.length;
     } catch {
-      await new Promise((done) => setTimeout(done, 1000));
+      if (mine !== round) return;
+      trouble("连不上模拟器，正在重试……停掉了的话，重新运行 make demo。", "刷新");
+      await new Promise((done) => setTimeout(done, pause));
+      pause = Math.min(pause * 2, LONGEST_PAUSE);
     }
   }
 }
@@ -155,6 +176,13 @@ function notice(text) {
   notice.timer = setTimeout(() => { $("notice").hidden = true; }, 4000);
 }
 
+// A bar that stays for as long as the simulator cannot be reached, with a button that loads the page anew.
+function trouble(text, button = "") {
+  $("trouble").hidden = !text;
+  $("trouble-text").textContent = text;
+  $("trouble-reload").textContent = button;
+}
+
 // ---- the chat ----
 
 function clearChat() {
@@ -173,6 +201,17 @@ function drawItem(item) {
   }
   chat.append(item.via === "system" ? systemLine(item) : row(item));
   chat.scrollTop = chat.scrollHeight;
+}
+
+// What was written while nobody could take it stays visible, and marked, until the screen is drawn anew.
+function drawUnsent(text) {
+  const line = row({ kind: "text", text, via: "self" });
+  const mark = document.createElement("small");
+  mark.className = "unsent";
+  mark.textContent = "! 未送达";
+  line.append(mark);
+  $("chat").append(line);
+  $("chat").scrollTop = $("chat").scrollHeight;
 }
 
 function systemLine(item) {
@@ -317,7 +356,7 @@ function onSubmit(form, input, work) {
   });
 }
 
-onSubmit("write", "text", (text) => { if (text) act("say", { text }); });
+onSubmit("write", "text", (text) => { if (text) say(text); });
 onSubmit("voice-form", "voice-text", (recognition) => act("voice", { recognition }));
 onSubmit("scan-form", "scan-scene", (scene) => { if (scene) act("scan", { scene }); });
 onSubmit("pay-form", "pay-code", (code) => { if (code) scanPay(code); });
@@ -327,9 +366,16 @@ document.querySelectorAll("[data-act]").forEach((each) => { each.onclick = () =>
 $("plus").onclick = () => togglePlus($("plus-panel").hidden);
 $("menu-toggle").onclick = () => { writing = !writing; togglePlus(false); closeSubs(); drawMenu(state.menu); };
 $("webview-close").onclick = closeWeb;
+$("trouble-reload").onclick = () => location.reload();
 $("followers").onchange = (event) => become(event.target.value);
-$("new-follower").onclick = async () => become((await post("followers", { name: "" })).openid);
-$("reset").onclick = async () => { await post("reset", {}); known = ""; clearChat(); closeWeb(); };
+$("new-follower").onclick = async () => {
+  const told = await post("followers", { name: "" });
+  if (told.openid) become(told.openid);
+};
+$("reset").onclick = async () => {
+  const told = await post("reset", {});
+  if (!told.error) become(me);
+};
 
 (async () => {
   const told = await (await fetch("/phone/api/state")).json();

@@ -1,8 +1,7 @@
-"""One course: opened by number or title, hidden by 不感兴趣, shown again by 撤销."""
+"""One course: opened by number or title, priced, claimed, hidden by 不感兴趣, shown again by 撤销."""
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from bot.models import Course
@@ -10,22 +9,17 @@ from handlers.chat import replies
 from handlers.chat.answers import Answer, Text
 from handlers.chat.turn import Turn
 from recsys.base import Signal
-from recsys.text import normalise
 
 
-def number(message: Any, turn: Turn) -> Answer:
-    """Open the course a number means."""
-    wanted = _number_in(message.content)
-    picked = turn.talk.pick(wanted, turn.tap) if wanted is not None else None
-    course = turn.shelf.courses.get(picked) if picked else None
-    if course is None:
-        return Text(replies.expired_number())
-    return Text(open_card(course, turn, "list"))
+def number(_message: Any, turn: Turn) -> Answer:
+    """Open the course that the number means; one that is off sale opens only for its owner."""
+    course = _picked(turn, turn.tap)
+    return Text(open_card(course, turn, "list") if course is not None else replies.expired_number())
 
 
 def open_card(course: Course, turn: Turn, source: str) -> str:
     """Show a course with the way to buy, claim or open it, and learn from the interest in it."""
-    turn.talk.course = course.course_id
+    turn.talk.open(course.course_id)
     if turn.tx.entitlements.get(turn.openid, course.course_id):
         return replies.owned(course, turn.lesson_link(course.course_id))
     if turn.follower.personalised:
@@ -45,30 +39,50 @@ def claim(_message: Any, turn: Turn) -> Answer:
     return Text(replies.owned(course, url) if placed.outcome == "owned" else replies.granted(course, url))
 
 
-def not_interested(message: Any, turn: Turn) -> Answer:
-    """Hide a course, by its number or the one that lies open, and learn from it."""
-    named = _number_in(message.content)
-    picked = turn.talk.pick(named, "") if named is not None else (turn.talk.course or None)
-    course = turn.shelf.courses.get(picked) if picked else None
+def price(_message: Any, turn: Turn) -> Answer:
+    """Say what the course at hand costs and how to get it, else where prices stand."""
+    course = turn.shelf.courses.get(turn.talk.at_hand)
+    if course is None:
+        return Text(replies.where_prices_are(listed=bool(turn.talk.suggested)))
+    if course.course_id in turn.owned:
+        return Text(replies.owned(course, turn.lesson_link(course.course_id)))
+    return Text(replies.price(course, turn.course_link(course, "price")))
+
+
+def not_interested(_message: Any, turn: Turn) -> Answer:
+    """Hide a course, by its number or the one at hand, and learn from it."""
+    course = _picked(turn, "") if turn.number is not None else turn.shelf.courses.get(turn.talk.at_hand)
     if course is None:
         return Text(replies.which_dislike())
+    if course.course_id in turn.owned:
+        return Text(replies.owned_is_not_offered(course))
+    if course.course_id in turn.tx.dislikes.of(turn.openid):
+        return Text(replies.disliked_before(course))
     turn.tx.dislikes.add(turn.openid, course.course_id, turn.now)
-    turn.suggestions.touch(turn.tx, turn.openid, turn.profile, Signal.DISLIKE, course, turn.now)
-    turn.talk.disliked = course.course_id
+    turn.talk.disliked, turn.talk.unlearn = course.course_id, turn.follower.personalised
+    if turn.follower.personalised:
+        turn.suggestions.touch(turn.tx, turn.openid, turn.profile, Signal.DISLIKE, course, turn.now)
     return Text(replies.disliked(course))
 
 
 def undo(_message: Any, turn: Turn) -> Answer:
-    """Show again what was hidden last."""
-    course = turn.shelf.courses.get(turn.talk.disliked)
+    """Show again what was hidden last, and take back what was learnt from it."""
+    talk = turn.talk
+    course = turn.shelf.courses.get(talk.disliked)
     if course is None:
         return Text(replies.nothing_to_undo())
     turn.tx.dislikes.remove(turn.openid, course.course_id)
-    turn.talk.disliked = ""
+    if talk.unlearn:
+        turn.suggestions.take_back_dislike(turn.tx, turn.openid, turn.profile, course, turn.now)
+    talk.disliked, talk.unlearn = "", False
+    talk.seen = [each for each in talk.seen if each != course.course_id]
     return Text(replies.dislike_undone(course))
 
 
-def _number_in(text: str) -> int | None:
-    """Return the number that somebody wrote, as "2", "２。" or "②"; None when there is none."""
-    found = re.search(r"\d+", normalise(text))
-    return int(found[0]) if found else None
+def _picked(turn: Turn, tap: str) -> Course | None:
+    """Return the course that the number of the message means."""
+    picked = turn.talk.pick(turn.number, tap) if turn.number is not None else None
+    if picked is None:
+        return None
+    course = turn.shelf.courses.get(picked)
+    return turn.tx.courses.get(picked) if course is None and picked in turn.owned else course

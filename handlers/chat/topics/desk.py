@@ -1,4 +1,4 @@
-"""Coming, going and getting by: follow, unfollow, scans, help, a person, media, and reading on."""
+"""Coming, going and getting by: follow, unfollow, scans, help, a person, courtesies, media, and reading on."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from handlers.chat import replies
 from handlers.chat.answers import Answer, Silence, Text, Transfer
-from handlers.chat.topics import card, find
+from handlers.chat.topics import card
 from handlers.chat.turn import Turn
 
 QR_PREFIX = "qrscene_"
@@ -22,6 +22,7 @@ def follow(message: Any, turn: Turn) -> Answer:
     turn.tx.events.add(turn.openid, "follow", turn.now, detail=key[:64])
     if key.startswith(RECEIPT_PREFIX):
         return Text(replies.welcome_payer(turn.chat.account_name))
+    turn.talk.greet()
     hello = replies.welcome(turn.chat.account_name, again=not turn.stranger)
     course = turn.shelf.courses.get(scene)
     return Text(f"{hello}\n\n{card.open_card(course, turn, 'qr')}" if course else hello)
@@ -49,24 +50,60 @@ def help_me(_message: Any, _turn: Turn) -> Answer:
 
 
 def human(message: Any, turn: Turn) -> Answer:
-    """Hand over to a person; WeChat allows that in answer to messages, not to menu taps."""
-    turn.tx.events.add(turn.openid, "human", turn.now)
-    if message.type == "text" and not turn.chat.human_contact:
-        return Transfer()
-    return Text(replies.human(turn.chat.human_contact))
+    """Hand over to a person and say so. WeChat shows nothing of a hand-over, so a message of ours follows it.
+
+    Where a contact is set, or no message can follow, or the last ones did not get through, words answer instead.
+    """
+    event = turn.tx.events.add(turn.openid, "human", turn.now)
+    if turn.chat.human_contact or not turn.chat.message_quota or turn.news or message.type.endswith("_event"):
+        return Text(replies.human(turn.chat.human_contact))
+    turn.tx.outbox.put("human", str(event), turn.openid, {}, turn.now, due=turn.now)
+    return Transfer()
+
+
+def refund(_message: Any, turn: Turn) -> Answer:
+    """Say how to get money back, within the rule of the shop."""
+    return Text(replies.refund(turn.chat.refund_note, turn.chat.human_contact))
+
+
+def invoice(_message: Any, turn: Turn) -> Answer:
+    """Say who makes invoices: a person."""
+    return Text(replies.invoice(turn.chat.human_contact))
+
+
+def discount(_message: Any, _turn: Turn) -> Answer:
+    """Say that the price of a course is its price."""
+    return Text(replies.discount())
+
+
+def thanks(_message: Any, _turn: Turn) -> Answer:
+    """Answer thanks."""
+    return Text(replies.thanks())
+
+
+def who(_message: Any, turn: Turn) -> Answer:
+    """Say who is talking: a bot."""
+    return Text(replies.who(turn.chat.account_name))
+
+
+def fine(_message: Any, _turn: Turn) -> Answer:
+    """Answer 好的."""
+    return Text(replies.fine())
+
+
+def goodbye(_message: Any, _turn: Turn) -> Answer:
+    """Say goodbye."""
+    return Text(replies.goodbye())
+
+
+def wordless(_message: Any, _turn: Turn) -> Answer:
+    """Answer a message of pictures and marks alone."""
+    return Text(replies.wordless())
 
 
 def media(message: Any, _turn: Turn) -> Answer:
     """Acknowledge what cannot be read."""
     return Text(replies.media(MEDIA.get(message.type, "内容")))
-
-
-def voice(message: Any, turn: Turn) -> Answer:
-    """Treat recognised speech like text, and say what was heard; never learn from silence."""
-    heard = (message.recognition or "").strip()
-    if not heard:
-        return Text(replies.media("语音"))
-    return Text(f"{replies.heard(heard)}\n{find.answer_words(heard, turn)}")
 
 
 def read_on(_message: Any, turn: Turn) -> Answer:

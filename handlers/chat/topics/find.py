@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from bot.suggestions import LONGEST_TEXT, Suggested
-from handlers.chat import replies
+from handlers.chat import reading, replies
 from handlers.chat.answers import Answer, Text
 from handlers.chat.topics import card
 from handlers.chat.turn import Turn
 from recsys.base import Recommendation
+from recsys.search.understand import Wish
+
+SHORTEST_PHRASE = 4  # characters; a shorter rest without a content word is about nothing: 我, 就
+PERSONAL = frozenset({"bought", "interest", "learned"})
 
 
-def free_text(message: Any, turn: Turn) -> Answer:
+def free_text(_message: Any, turn: Turn) -> Answer:
     """Answer whatever no other route knows: a title, or an interest in somebody's own words."""
-    return Text(answer_words(message.content or "", turn))
+    return Text(answer_words(turn.said, turn))
 
 
 def answer_words(text: str, turn: Turn) -> str:
@@ -23,12 +28,29 @@ def answer_words(text: str, turn: Turn) -> str:
     course = turn.suggestions.titled(text)
     if course is not None:
         return card.open_card(course, turn, "title")
-    wish = turn.suggestions.understand(text)
-    if turn.follower.personalised and (words := turn.suggestions.subject(wish)):
-        turn.suggestions.mention(turn.tx, turn.openid, turn.profile, words, turn.now)
+    text = reading.worded(text)[:LONGEST_TEXT]
+    wish = _wish(turn, text)
+    if turn.follower.personalised:
+        _learn(turn, wish)
     mode = "new" if wish.newest and not wish.subject else "find"
-    turn.talk.ask(mode, text[:LONGEST_TEXT])
+    turn.talk.ask(mode, text)
     return _list(turn)
+
+
+def _learn(turn: Turn, wish: Wish) -> None:
+    """Remember what a wish is about, and no longer what it refuses."""
+    unwanted = [word for thing in wish.without for word in turn.suggestions.words(thing)]
+    if unwanted:
+        turn.suggestions.refuse(turn.tx, turn.openid, turn.profile, unwanted, turn.now)
+    if words := turn.suggestions.subject(wish):
+        turn.suggestions.mention(turn.tx, turn.openid, turn.profile, words, turn.now)
+
+
+def _wish(turn: Turn, text: str, cap_fen: int | None = None) -> Wish:
+    """Read what a text asks for; a rest that is about nothing is no subject."""
+    wish = turn.suggestions.understand(text, cap_fen)
+    idle = wish.without or len(wish.subject) < SHORTEST_PHRASE
+    return replace(wish, subject="") if idle and not turn.suggestions.words(wish.subject) else wish
 
 
 def popular(_message: Any, turn: Turn) -> Answer:
@@ -55,7 +77,7 @@ def free(_message: Any, turn: Turn) -> Answer:
     if not turn.talk.text or not _find(turn, 0, set()).relaxed:
         return Text(_list(turn))
     turn.talk.ask("find", cap_fen=0)
-    return Text(f"{replies.nothing_free_here()}\n{_list(turn)}")
+    return Text(_list(turn, replies.nothing_free_here()))
 
 
 def another_page(_message: Any, turn: Turn) -> Answer:
@@ -67,13 +89,13 @@ def another_page(_message: Any, turn: Turn) -> Answer:
 
 def cheaper(_message: Any, turn: Turn) -> Answer:
     """Show courses of the same search that cost less than the cheapest paid one on the list."""
-    prices = [turn.shelf.courses[each].price_fen for each in turn.talk.shown if each in turn.shelf.courses]
+    prices = [turn.shelf.courses[each].price_fen for each in turn.talk.suggested if each in turn.shelf.courses]
     paid = [price for price in prices if price > 0]
     if not paid:
-        return Text(replies.no_list()) if not prices else Text(replies.nothing_cheaper(0))
+        return Text(replies.all_free() if prices else replies.no_list())
     cap = min(paid) - 1
     found = _find(turn, cap, set())
-    if not found.courses or found.relaxed:
+    if not found.courses or found.relaxed or not found.answered:
         return Text(replies.nothing_cheaper(min(paid)))
     turn.talk.ask(turn.talk.mode or "find", turn.talk.text, cap)
     return Text(_list(turn))
@@ -81,10 +103,10 @@ def cheaper(_message: Any, turn: Turn) -> Answer:
 
 def why(_message: Any, turn: Turn) -> Answer:
     """Explain the latest list by what made up each score."""
-    shown = [each for each in turn.talk.shown if each in turn.shelf.courses]
+    shown = [each for each in turn.talk.suggested if each in turn.shelf.courses]
     if not shown:
         return Text(replies.no_list())
-    wish = turn.suggestions.understand(turn.talk.text)
+    wish = _wish(turn, turn.talk.text)
     courses = turn.shelf.courses
     entries = [(courses[each].title, turn.suggestions.explain(each, wish, turn.person, turn.now)) for each in shown]
     return Text(replies.why(entries, turn.shelf))
@@ -98,7 +120,7 @@ def _find(turn: Turn, cap: int | None, seen: set[str]) -> Suggested:
     if turn.talk.mode == "new":
         wanted = [each for each in turn.shelf.newest if each not in exclude and _within(turn, each, cap)]
         return Suggested([Recommendation(each, 0.0, ()) for each in wanted[:size]], answered=True)
-    wish = turn.suggestions.understand(turn.talk.text, cap)
+    wish = _wish(turn, turn.talk.text, cap)
     return turn.suggestions.suggest(wish, turn.person, now=turn.now, exclude=exclude, k=size)
 
 
@@ -106,8 +128,11 @@ def _within(turn: Turn, course_id: str, cap: int | None) -> bool:
     return cap is None or turn.shelf.courses[course_id].price_fen <= cap
 
 
-def _list(turn: Turn, *, more: bool = False) -> str:
-    """Search as the talk says, note what is shown, and word the list."""
+def _list(turn: Turn, head: str = "", *, more: bool = False) -> str:
+    """Search as the talk says, note what is shown, and word the list, below ``head`` if there is one to say.
+
+    Where nothing answers the question, what is shown instead goes on by itself: 换一批 shows more of that.
+    """
     talk = turn.talk
     found = _find(turn, talk.cap_fen, set(talk.seen))
     if more and not (found.courses and found.answered):
@@ -116,23 +141,29 @@ def _list(turn: Turn, *, more: bool = False) -> str:
         return replies.empty_shop() if not turn.shelf.courses else replies.no_more()
     talk.show([each.item_id for each in found.courses])
     turn.suggestions.shown(turn.tx, turn.openid, found.courses, turn.now)
-    return replies.course_list(_head(turn, found), _lines(turn, found.courses))
+    head = head or _head(turn, found)
+    if not found.answered and not found.relaxed:
+        talk.text = ""
+    return replies.course_list(head, _lines(turn, found.courses))
 
 
 def _head(turn: Turn, found: Suggested) -> str:
     talk = turn.talk
     if talk.mode == "popular":
-        return replies.popular_head()
+        return replies.popular_head(known=turn.shelf.learners_known)
     if talk.mode == "new":
         return replies.new_head()
-    subject = turn.suggestions.understand(talk.text).subject
-    words = [turn.shelf.spell(word) for word in turn.suggestions.words(subject)]
+    wish = _wish(turn, talk.text)
+    words = [turn.shelf.spell(word) for word in turn.suggestions.words(wish.subject)]
     if found.relaxed:
         return replies.relaxed_head(found.relaxed)
     if not found.answered:
-        return replies.nearest_head(words)
+        personal = any(each.basis in PERSONAL for each in found.courses)
+        return replies.nearest_head(words, personal=personal, known=turn.shelf.learners_known)
     if found.meant:
         return replies.meant_head(turn.shelf.spell(found.meant))
+    if wish.without and not words and not wish.limits:
+        return replies.without_head([turn.shelf.spell(each) for each in wish.without])
     return replies.found_head(words)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from bot.models import OrderState
+from bot.models import Course, Order, OrderState
 from bot.shop import Shop
 from handlers.chat import replies
 from handlers.chat.answers import Answer, Later, Text
@@ -14,27 +15,63 @@ SHOWN_TERMS = 8
 
 
 def courses(_message: Any, turn: Turn) -> Answer:
-    """List the follower's courses."""
-    found = []
-    for entitlement in turn.tx.entitlements.of(turn.openid):
-        course = turn.tx.courses.get(entitlement.course_id)
-        if course is not None:
-            found.append((course.title, turn.lesson_link(course.course_id)))
-    return Text(replies.my_courses(found))
+    """List the follower's courses; their numbers open them."""
+    entitlements = turn.tx.entitlements.of(turn.openid)
+    found = [course for each in entitlements if (course := turn.tx.courses.get(each.course_id)) is not None]
+    if found:
+        turn.talk.show_own([course.course_id for course in found])
+    return Text(replies.my_courses([(course.title, turn.lesson_link(course.course_id)) for course in found]))
 
 
 def orders(_message: Any, turn: Turn) -> Answer:
     """List the follower's orders."""
-    return Text(replies.my_orders(turn.tx.orders.of(turn.openid)))
+    found = turn.tx.orders.of(turn.openid)
+    return Text(replies.my_orders(found, turn.now, payable=_to_pay(turn, found) is not None))
 
 
 def continue_paying(_message: Any, turn: Turn) -> Answer:
-    """Show the way back to the latest unpaid order."""
-    for order in turn.tx.orders.of(turn.openid):
+    """Show the way back to the latest unpaid order, at the price that the page will charge."""
+    found = _to_pay(turn, turn.tx.orders.of(turn.openid))
+    if found is None:
+        return Text(replies.nothing_to_pay())
+    order, course = found
+    if course.free:
+        turn.talk.open(course.course_id)
+        return Text(replies.free_now(course))
+    return Text(replies.pay_again(order, course, turn.course_link(course, "pay_again")))
+
+
+def _to_pay(turn: Turn, found: Sequence[Order]) -> tuple[Order, Course] | None:
+    """Return the latest order that waits to be paid, and its course; none for a course that is theirs."""
+    for order in (order for order in found if _open(order, turn)):
         course = turn.tx.courses.get(order.course_id)
-        if order.state is OrderState.PENDING and order.expires_at > turn.now and course is not None:
-            return Text(replies.pay_again(order, turn.course_link(course, "pay_again")))
-    return Text(replies.nothing_to_pay())
+        theirs = turn.tx.entitlements.get(turn.openid, order.course_id) is not None
+        if course is not None and course.on_sale and not theirs:
+            return order, course
+    return None
+
+
+def _open(order: Order, turn: Turn) -> bool:
+    return order.state is OrderState.PENDING and order.expires_at > turn.now
+
+
+def cancel_order(_message: Any, turn: Turn) -> Answer | Later:
+    """Cancel the latest unpaid order, once WeChat Pay has said that it is not paid."""
+    unpaid = [order.order_no for order in turn.tx.orders.of(turn.openid) if _open(order, turn)]
+    if not unpaid:
+        return Text(replies.nothing_to_cancel())
+    return Later(lambda: _cancel(turn.shop, unpaid[0]))
+
+
+async def _cancel(shop: Shop, order_no: str) -> Answer:
+    order = await shop.orders.withdraw(order_no)
+    match order.state:
+        case OrderState.CANCELLED:
+            return Text(replies.cancelled(order))
+        case OrderState.PENDING:
+            return Text(replies.being_cancelled(order))
+        case _:
+            return Text(replies.paid_after_all(order))
 
 
 def i_paid(_message: Any, turn: Turn) -> Later:
@@ -49,8 +86,10 @@ async def _ask(shop: Shop, order_nos: list[str]) -> Answer:
 
 
 def interests(_message: Any, turn: Turn) -> Answer:
-    """Show what is remembered."""
-    terms = [term for term, weight in turn.profile.top(SHOWN_TERMS, turn.now.timestamp()) if weight > 0]
+    """Show what is remembered: subjects of courses, and nothing else that may once have been kept."""
+    shelf = turn.shelf
+    liked = [term for term, _ in turn.profile.top(len(turn.profile) or 1, turn.now.timestamp())]
+    terms = [shelf.spell(term) for term in liked if term in shelf.subjects][:SHOWN_TERMS]
     return Text(replies.my_interests(terms, personalised=turn.follower.personalised))
 
 
@@ -69,4 +108,5 @@ def switch_on(_message: Any, turn: Turn) -> Answer:
 def forget(_message: Any, turn: Turn) -> Answer:
     """Clear the profile."""
     turn.tx.interests.clear(turn.openid)
+    turn.talk.unlearn = False
     return Text(replies.forgotten())

@@ -25,11 +25,20 @@
     again("还没有收到微信的付款结果。如果已经付款，不用再付，稍后在公众号回复「我付了」查询。");
   }
 
+  // The sheet would not open: perhaps because the order has been paid in another window.
+  async function refused(order) {
+    try {
+      var told = await ask("/order/" + order + "/state", "GET");
+      if (told.state === "PAID") { say("这笔订单已经付过了，正在打开课程……"); location.replace(told.learn); return; }
+    } catch (error) { /* the sentence below says what to do */ }
+    again("没能打开微信支付，请再试一次。");
+  }
+
   function invoke(order, params) {
     WeixinJSBridge.invoke("getBrandWCPayRequest", params, function (result) {
       if (result.err_msg === "get_brand_wcpay_request:ok") { poll(order, 30, "正在向微信确认付款……"); }
       else if (result.err_msg === "get_brand_wcpay_request:cancel") { again("已取消付款，订单还为你保留着。"); }
-      else { again("没能打开微信支付，请再试一次。"); }
+      else { refused(order); }
     });
   }
 
@@ -54,6 +63,7 @@
         poll(next.order_no, 150, "请用微信扫码付款；付好后在公众号回复「我的课程」学习。");
       }
       else if (next.state === "retry") { again("微信支付暂时没有回应，没有扣款，请稍后再试。"); }
+      else if (next.why === "no_pay") { again("暂未开通支付，请回到公众号回复「人工」。"); }
       else { again(next.why === "session" ? "页面停留太久了，请从公众号重新打开。" : "这门课现在买不了，请回到公众号回复「人工」。"); }
     } catch (error) { again("网络不太好，请再试一次。"); }
   });

@@ -127,6 +127,19 @@ def test_a_new_follower_gets_a_phone_and_reset_empties_all(play):
     play(story)
 
 
+def test_a_reset_lets_the_shop_forget_everybody_too(play):
+    async def story(world):
+        forgotten = []
+        world.sim.attach(world.shop.url, forget=forgotten.extend)
+        phones = [world.sim.phone(name) for name in ("小林", "小周")]
+
+        await post(world, "reset")
+
+        assert forgotten == [phone.openid for phone in phones]
+
+    play(story)
+
+
 def test_a_scanned_code_is_shown_and_then_paid(play):
     async def story(world):
         phone = world.sim.phone()

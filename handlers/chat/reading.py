@@ -1,0 +1,87 @@
+"""Reading short messages: the command inside a polite sentence, the number in 第二个, and messages without words.
+
+Pure functions on text. Which command leads where is ``routes.py``; what a longer sentence asks for is recsys'.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from recsys.search.fold import fold
+from recsys.search.numerals import number as value_of
+
+LONGEST_COMMAND = 24  # characters; anything longer is somebody's own words
+MARKS = " ,，、。.！!？?~～…;；:：()（）[]【】「」“”\"'"
+_PICTURES = re.compile(r"\[[\u4e00-\u9fffA-Za-z0-9]{1,6}\]|/:[!-~]{1,8}|[\ufe0f\u20e3]")  # [微笑] and /:rose
+_BEFORE = re.compile(
+    r"(?:老师|请问|请|麻烦[您你]?|帮忙|帮我|给我|那就|那么?|我?还?(?:想要?|要)|[你您]?能不能|[你您]?(?:能|可以)"
+    r"|有没有|有什么|有|再|查看|查一?下|看一?下|看看|打开)(?=.)"
+)
+_AFTER = re.compile(r"(?<=.)(?:吧|呢|啊|呀|哦|噢|喔|啦|嘛|哈|吗|么|一下|谢谢[您你]?|多谢|谢了|好吗|行吗|可以吗)$")
+_VERB = r"(?:我?(?:想|要)?(?:选择?|看看?|打开|点开?|买|学|来|要))?\s*"
+_CHINESE = "[一二三四五六七八九]?十[一二三四五六七八九]?|[一二三四五六七八九]"
+_COUNT = rf"(?:\d{{1,2}}|{_CHINESE})"
+_NUMBER = re.compile(
+    rf"{_VERB}(?:第\s*(?P<nth>{_COUNT})\s*[个门号项条款节课]?(?:课程?)?|(?:编号|#)?\s*(?P<bare>{_COUNT})\s*号?)"
+)
+_OTHER_NUMBER = re.compile(r"[-+]?\d[\d.]*")
+_NOT_INTERESTED = re.compile(r"(?:我?对)?([^,，。;；想要]*?)我?(?:不感兴趣|没有?兴趣)的?(?:是)?([^,，。;；想要]*)")
+_PRICED = re.compile(r"(.*?)的?(?:要|是)?(?:多少钱|什么价|价格|怎么卖|怎么买|怎么收费|贵)")
+_THIS = frozenset({"", "这个", "这门", "这门课", "这个课", "这课", "它"})
+
+
+def worded(text: str) -> str:
+    """Return a message without the pictures that WeChat writes as words, which are about nothing: 好的[微笑]."""
+    return _PICTURES.sub("", text)
+
+
+def says_nothing(text: str) -> bool:
+    """Tell whether there is no letter, character or digit in a message: 😀, [微笑], ……."""
+    return not any(char.isalnum() for char in worded(text))
+
+
+def commands(text: str) -> Iterator[str]:
+    """Yield what command a message may be: as it is written, then with one politeness after the other taken off.
+
+    Folded, so that width, case and Traditional characters make no difference. Nothing for a long message.
+    """
+    if len(text) > LONGEST_COMMAND:
+        return
+    whole = fold(text)
+    bare = fold(worded(text)).strip(MARKS)
+    yield whole
+    while bare:
+        yield bare
+        shorter = _AFTER.sub("", bare, count=1)
+        if shorter == bare:
+            shorter = _BEFORE.sub("", bare, count=1) if _BEFORE.match(bare) else ""
+        bare = shorter.strip(MARKS)
+
+
+def number(command: str) -> int | None:
+    """Return the number that a command names: "2", 二, 第二个, 选2, 2号; None when it names none."""
+    found = _NUMBER.fullmatch(command)
+    return int(value_of(found["nth"] or found["bare"])) if found else None
+
+
+def is_other_number(command: str) -> bool:
+    """Tell whether a command is a number that no list can have: -1, 1.5, 100."""
+    return _OTHER_NUMBER.fullmatch(command) is not None
+
+
+def priced(command: str) -> str | None:
+    """Return what somebody asks the price of, "" for what lies open; None for other messages."""
+    return _thing(_PRICED.fullmatch(command))
+
+
+def not_interested(command: str) -> str | None:
+    """Return what somebody says they are not interested in, "" for what lies open; None for other messages."""
+    return _thing(_NOT_INTERESTED.fullmatch(command))
+
+
+def _thing(found: re.Match[str] | None) -> str | None:
+    if found is None:
+        return None
+    thing = "".join(found.groups()).strip(MARKS)
+    return "" if thing in _THIS else thing
