@@ -166,7 +166,8 @@ class Suggestions:
         self._tokenizer = tokenizer
         self._synonyms = synonyms
         self._artefacts = Artefacts(Path(settings.models_dir))
-        self._trained: tuple[str, Live] | None = None
+        self._looked_at: str | None = None  # the model in force when it was looked for last, good or broken
+        self._live: Live | None = None
         self._factors: Mapping[str, float] = {}
         self.shelf = self._stock(-1, [], {}, {}, now.timestamp(), None)
 
@@ -189,10 +190,6 @@ class Suggestions:
         if version != old.version:
             log.info("shelf.stocked version=%d courses=%d", version, len(courses))
         return True
-
-    def stocked(self, courses: Sequence[Course], trials: Mapping[str, tuple[int, int]], now: datetime) -> Shelf:
-        """Return a shelf of these courses, without popularity: what ``refresh`` builds in a new shop."""
-        return self._stock(0, courses, {}, trials, now.timestamp(), None)
 
     def _weights(self) -> RecommenderSettings:
         """Return the weights of the settings, times what clicks taught."""
@@ -222,19 +219,21 @@ class Suggestions:
     def _learn_anew(self) -> bool:
         """Load the model in force if it is another one than before; one that is broken leaves the former in use."""
         version = self._artefacts.current()
-        if version == (self._trained[0] if self._trained else None):
+        if version == self._looked_at:
             return False
+        self._looked_at = version
         if version is None:
-            self._trained, self._factors = None, {}
+            self._live, self._factors = None, {}
             log.info("model.dropped")
             return True
         try:
             artefact = self._artefacts.open(version)
-            self._trained = version, Live().load(artefact.folder)
-            self._factors = {kind: float(factor) for kind, factor in artefact.facts.get("factors", {}).items()}
+            live = Live().load(artefact.folder)
+            factors = {kind: float(factor) for kind, factor in artefact.facts.get("factors", {}).items()}
         except (BrokenArtefact, OSError, ValueError, KeyError, TypeError) as error:
             log.warning("model.not_loaded version=%s why=%s", version, error)
             return False
+        self._live, self._factors = live, factors
         log.info("model.loaded version=%s", version)
         return True
 
@@ -264,7 +263,7 @@ class Suggestions:
             titles={_bare(course.title): course for course in reversed(courses)},
             spelling=_spelling(courses),
             search=search,
-            companions=Companions(self._trained[1], index.ids) if self._trained else None,
+            companions=Companions(self._live, index.ids) if self._live is not None else None,
             popularity=(popular := popularity.array(index, now)),
             recommender=Recommender(index, popular, self._weights(), self._editor(index.ids)),
             fresh=self._fresh(courses, trials, now),
@@ -381,7 +380,9 @@ class Suggestions:
             return []
         length = max(math.hypot(*interests.values()), 1.0) if interests else 1.0
         liked = {term: weight / length for term, weight in interests.items() if weight > 0}
-        return companions.voices(person.owned, liked, self._settings.bought_weight)
+        voices = companions.voices(person.owned, liked, self._settings.bought_weight)
+        factor = self._factors.get
+        return [voice._replace(weight=voice.weight * factor(voice.kind, 1.0)) for voice in voices]
 
     def _meant(self, hit: Hit) -> str:
         strongest = hit.matches[0] if hit.matches else None
@@ -456,8 +457,11 @@ class Suggestions:
             tx.trials.take(course.course_id)
 
     def shown(self, tx: Tx, openid: str, found: Sequence[Recommendation], now: datetime) -> None:
-        """Note a list that a follower is shown, with what each score was made of, for training to learn from."""
-        tx.events.add(openid, "impression", now, detail="\n".join(map(_logged, found)))
+        """Note a list that a follower is shown, with what each score was made of, for training to learn from.
+
+        The shares are noted as the fixed weights would have them, so that what was learnt is not learnt on top of.
+        """
+        tx.events.add(openid, "impression", now, detail="\n".join([_logged(each, self._factors) for each in found]))
         for each in found:
             if any(part.kind == "fresh" for part in each.parts):
                 tx.trials.show(each.item_id)
@@ -493,8 +497,9 @@ class Suggestions:
         return counted
 
 
-def _logged(found: Recommendation) -> str:
-    return " ".join((found.item_id, *[f"{kind}={value:.3f}" for kind, value in found.shares().items()]))
+def _logged(found: Recommendation, factors: Mapping[str, float]) -> str:
+    shares = [f"{kind}={value / factors.get(kind, 1.0):.3f}" for kind, value in found.shares().items()]
+    return " ".join((found.item_id, *shares))
 
 
 def read_boosts(values: Iterable[str]) -> dict[str, float]:

@@ -25,6 +25,7 @@ from recsys.evaluation import Report, compare, time_split
 from recsys.index import CourseIndex
 from recsys.live import Live
 from recsys.sources.base import Catalogue, Log, Person, Source, best
+from recsys.sources.catalogue import catalogue_of
 from recsys.sources.content import Content
 from recsys.sources.ease import Ease
 from recsys.sources.formula import Formula
@@ -32,7 +33,7 @@ from recsys.sources.neighbours import Neighbours
 from recsys.sources.segments import Segments
 from recsys.sources.walk import Walk
 from recsys.sources.words import Words
-from recsys.training import Check, Tell, TooLittle, catalogue_of, train
+from recsys.training import Check, Tell, TooLittle, train
 
 log = logging.getLogger("zhike.training")
 TOOK = (Signal.BUY, Signal.FINISH, Signal.VIEW, Signal.CLICK)

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from recsys.base import Item
 from recsys.index import CourseIndex
 from recsys.sources.base import Catalogue, Log, Person
+from recsys.sources.catalogue import catalogue_of
 from recsys.text import Tokenizer
 
 
@@ -83,7 +83,8 @@ def read_items(path: Path, tokenizer: Tokenizer) -> Catalogue:
     if not found:
         raise FileRefused(path, 1, "没有一门课程")
     tokenizer.add_words(sorted({tag for item in found.values() for tag in item.tags}))
-    return _catalogue(found, CourseIndex.build(found.values(), tokenizer))
+    index = CourseIndex.build(found.values(), tokenizer)
+    return catalogue_of(index, {item_id: item.tags for item_id, item in found.items()})
 
 
 def read_train(path: Path, position: dict[str, int]) -> tuple[dict[str, int], Log]:
@@ -174,24 +175,3 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
         raise FileRefused(path, line, "不是 UTF-8 文本") from None
     except (EOFError, gzip.BadGzipFile):
         raise FileRefused(path, line + 1, "gzip 压缩文件不完整或已损坏") from None
-
-
-def _catalogue(found: dict[str, Item], index: CourseIndex) -> Catalogue:
-    rows = [index.row(at) for at in range(len(index))]
-    starts = np.cumsum([0, *map(len, rows)])
-    columns = np.array([index.term_ids[term] for row in rows for term, _ in row], np.int32)
-    data = np.array([value for row in rows for _, value in row], np.float64)
-    text = csr_array((data, columns, starts), shape=(len(rows), len(index.term_ids)))
-    return Catalogue(index.ids, index.term_ids, text, _tag_rows([found[item_id].tags for item_id in index.ids]))
-
-
-def _tag_rows(tags: list[tuple[str, ...]]) -> csr_array:
-    """Return unit rows in which a tag of n items weighs 1/√n."""
-    codes: dict[str, int] = {}
-    columns = np.array([codes.setdefault(tag, len(codes)) for row in tags for tag in dict.fromkeys(row)], np.int32)
-    starts = np.cumsum([0, *(len(dict.fromkeys(row)) for row in tags)])
-    often = np.maximum(np.bincount(columns, minlength=len(codes)), 1)
-    data = often[columns] ** -0.5
-    owners = np.repeat(np.arange(len(tags)), np.diff(starts))
-    length = np.sqrt(np.bincount(owners, data**2, len(tags)))
-    return csr_array((data / length[owners], columns, starts), shape=(len(tags), len(codes)))

@@ -122,14 +122,6 @@ class Tokenizer:
         self.warm()
         return self._terms_of(text) if len(text) > _CACHE_CHARACTERS else self._cached_terms(text)
 
-    def widened(self, words: Iterable[str]) -> tuple[str, ...]:
-        """Return words that were cut before, and their pieces, each once; ``terms(text)`` without cutting again."""
-        self.warm()
-        found = dict.fromkeys(_several(words))
-        for word in tuple(found):
-            found.update(dict.fromkeys(self._cached_pieces(word)))
-        return tuple(found)
-
     def _fresh_caches(self) -> None:
         # New caches rather than cleared ones: a cut begun with the old names ends up in the old cache.
         self._cached_words: Callable[[str], tuple[str, ...]] = lru_cache(_CACHE_ENTRIES)(self._cut)
@@ -179,7 +171,10 @@ class Tokenizer:
         return tuple(found)
 
     def _terms_of(self, text: str) -> tuple[str, ...]:
-        return self.widened(self.words(text))
+        found = dict.fromkeys(self.words(text))
+        for word in tuple(found):
+            found.update(dict.fromkeys(self._cached_pieces(word)))
+        return tuple(found)
 
     def _phrase_at(self, plain: str, start: int, head: str) -> str:
         for phrase in self._phrases.get(head, ()):

@@ -10,11 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from recsys.evaluation import BAR, Exam, compare, split_at, time_split
 from recsys.evidence import Voice
-from recsys.index import CourseIndex
 from recsys.live import TERMS, Companions, Live
 from recsys.sources.base import Arrays, Catalogue, Crowd, Floats, Log, Person, Singles, Source, Term, check_fit
 
@@ -47,27 +45,6 @@ class Check:
     lost_to: str = ""
 
 
-def catalogue_of(index: CourseIndex, tags: Mapping[str, tuple[str, ...]]) -> Catalogue:
-    """Return what the sources need of an index; a tag that n items bear weighs 1/√n."""
-    rows = [index.row(at) for at in range(len(index))]
-    starts = np.cumsum([0, *map(len, rows)])
-    columns = np.array([index.term_ids[term] for row in rows for term, _ in row], np.int32)
-    data = np.array([value for row in rows for _, value in row], np.float64)
-    text = csr_array((data, columns, starts), shape=(len(rows), len(index.term_ids)))
-    return Catalogue(index.ids, index.term_ids, text, _tag_rows([tags.get(item_id, ()) for item_id in index.ids]))
-
-
-def _tag_rows(tags: list[tuple[str, ...]]) -> Any:
-    codes: dict[str, int] = {}
-    rows = [tuple(codes.setdefault(tag, len(codes)) for tag in dict.fromkeys(each)) for each in tags]
-    columns = np.array([code for row in rows for code in row], np.int32)
-    starts = np.cumsum([0, *map(len, rows)])
-    owners = np.repeat(np.arange(len(rows)), np.diff(starts))
-    data = np.maximum(np.bincount(columns, minlength=len(codes)), 1)[columns] ** -0.5
-    lengths = np.sqrt(np.bincount(owners, data**2, len(rows)))
-    return csr_array((data / lengths[owners], columns, starts), shape=(len(rows), len(codes)))
-
-
 def train(
     log: Log, catalogue: Catalogue, former: Live | None, former_until: float, tell: Tell
 ) -> tuple[Live, Check]:
@@ -87,7 +64,9 @@ def train(
     lost_to = BAR if line.verdict == "worse" else ""
     tell(2, STEPS)
     if former is not None:
-        past, since = split_at(log, former_until)
+        past, since = split_at(
+            log, float(np.nextafter(former_until, np.inf))
+        )  # it saw what happened at that moment
         if len(since) >= FEWEST:
             rivals: dict[str, Callable[[], Source]] = {BAR: lambda: Frozen(former), "live": Live}
             against = compare(rivals, past, _thin(since), catalogue).line("live")

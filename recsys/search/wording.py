@@ -40,11 +40,6 @@ class Asked(NamedTuple):
     typed: str
     says: str
 
-    @property
-    def is_pair(self) -> bool:
-        """Tell whether this is a pair of characters, which proves little by itself."""
-        return self.term.startswith(PAIR_MARK)
-
 
 class _Stretch(NamedTuple):
     text: str

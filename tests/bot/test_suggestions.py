@@ -1,5 +1,7 @@
 """What the shop suggests: courses put forward, a place for new ones, and lists noted so that training can learn."""
 
+import asyncio
+import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +15,11 @@ from bot.doors import synonyms
 from bot.models import Course, CourseStatus
 from bot.store import SqliteStore
 from bot.suggestions import STRANGER, Person, Suggestions
+from recsys.artefacts import Artefacts
 from recsys.base import Signal
+from recsys.live import Live
+from recsys.sources.base import Log
+from recsys.sources.catalogue import catalogue_of
 from recsys.text import Tokenizer
 
 ROOT = Path(__file__).parents[2]
@@ -53,9 +59,7 @@ def shop(tmp_path, tokenizer):
         store.write_now(lambda tx: catalog.store_courses(tx, old_courses(), LONG_AGO))
         store.write_now(lambda tx: catalog.store_courses(tx, new, NOON - timedelta(days=1)))
         found = Suggestions(config.recsys, tokenizer, synonyms(config), now=NOON, rng=Random(5))
-        courses = store.write_now(lambda tx: tx.courses.all(status=CourseStatus.PUBLISHED))
-        trials = store.write_now(lambda tx: tx.trials.all())
-        found.shelf = found.stocked(courses, trials, NOON)
+        asyncio.run(found.refresh(store, NOON))
         return found
 
     open_with.store = store
@@ -169,3 +173,58 @@ def test_what_was_shown_and_opened_is_read_back_for_training(shop):
     assert lists[0][1].opened
     assert lists[0][0].shares["query"] == pytest.approx(first[0].shares()["query"], abs=1e-3)
     assert lists[0][0].price == 99.0
+
+
+def in_force(tmp_path, factors):
+    """Put a model in force that learned nothing but these factors."""
+    artefacts = Artefacts(tmp_path / "models")
+    artefacts.activate(artefacts.write(Live().save, {"factors": factors}, NOON).version)
+
+
+def test_what_clicks_taught_weighs_the_voices_and_is_not_learnt_on_top_of(shop, tmp_path):
+    plain = shop()
+    profile = plain.profile("")
+    profile.learn(Signal.CLICK, ["钢琴"], NOON.timestamp())
+    before = ask(plain, "", Person(profile))[0].shares()["interest"]
+    in_force(tmp_path, {"interest": 2.0})
+    taught = shop()
+    after = ask(taught, "", Person(profile))
+
+    shop.store.write_now(lambda tx: taught.shown(tx, "o1", after, NOON))
+    ((card, *_),) = training.shown_lists(shop.store)
+
+    assert after[0].shares()["interest"] == pytest.approx(2 * before)
+    assert card.shares["interest"] == pytest.approx(before, abs=1e-3)
+
+
+def test_what_clicks_taught_weighs_the_courses_somebody_has(shop, tmp_path):
+    suggestions = shop()
+    catalogue = catalogue_of(suggestions.shelf.recommender.index, {})
+    pairs = [(user, item) for user in range(40) for item in (user % 2, user % 2 + 2)]
+    log = Log.of(*zip(*pairs, strict=True), [0.0] * len(pairs), width=len(catalogue))
+    artefacts = Artefacts(tmp_path / "models")
+    shares = []
+    for factors in ({}, {"bought": 0.5}):
+        made = artefacts.write(Live().fit(log, catalogue).save, {"factors": factors}, NOON)
+        artefacts.activate(made.version)
+        told = shop().explain("C02", suggestions.understand(""), Person(None, ("C00",)), NOON)
+        shares.append(told.shares()["bought"])
+
+    assert shares[0] > 0
+    assert shares[1] == pytest.approx(shares[0] / 2)
+
+
+def test_a_broken_model_is_looked_at_once_and_leaves_the_former_in_use(shop, tmp_path, caplog):
+    in_force(tmp_path, {"interest": 2.0})
+    suggestions = shop()
+    artefacts = Artefacts(tmp_path / "models")
+    bad = artefacts.write(Live().save, {}, NOON)
+    artefacts.activate(bad.version)
+    (bad.folder / "live.npz").write_bytes(b"noise")
+
+    for _ in range(3):
+        asyncio.run(suggestions.refresh(shop.store, NOON))
+
+    assert [record.getMessage().partition(" ")[0] for record in caplog.records].count("model.not_loaded") == 1
+    assert suggestions.shelf.companions is not None
+    assert json.loads((tmp_path / "models" / "current.json").read_text())["version"] == bad.version

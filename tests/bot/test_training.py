@@ -92,6 +92,20 @@ def losing(train):
     return worse
 
 
+def test_the_former_model_is_asked_about_what_happened_since(config, store):
+    record(store, buyers(300))
+    first = learn(config, store)
+    week = timedelta(days=7)
+    record(store, ((f"late-{openid}", course_id, at + 9 * week) for openid, course_id, at in buyers(120, seed=9)))
+
+    second = learn(config, store, NOON + 9 * week)
+
+    assert set(first.check.gains) == {"popularity"}
+    assert set(second.check.gains) == {"popularity", "former"}
+    assert second.check.gains["former"] == (0.0, 0.0)  # the same recipe on the same past
+    assert second.in_force
+
+
 def test_rolling_back_takes_the_former_model_and_then_none(config, store):
     record(store, buyers(300))
     first, second = (learn(config, store, NOON + timedelta(days=day)) for day in (0, 1))

@@ -15,7 +15,7 @@ from recsys.base import Recommendation
 from recsys.search.understand import Wish
 
 SHORTEST_PHRASE = 4  # characters; a shorter rest without a content word is about nothing: 我, 就
-PERSONAL = frozenset({"bought", "interest", "learned"})
+PERSONAL = frozenset({"bought", "interest", "learned", "segment"})
 
 
 def free_text(_message: Any, turn: Turn) -> Answer:
@@ -74,10 +74,11 @@ def for_me(_message: Any, turn: Turn) -> Answer:
 def free(_message: Any, turn: Turn) -> Answer:
     """Show what costs nothing, on the same subject if there is anything."""
     turn.talk.ask("find", turn.talk.text, 0)
-    if not turn.talk.text or not _find(turn, 0, set()).relaxed:
-        return Text(_list(turn))
+    found = _find(turn, 0, set())
+    if not turn.talk.text or not found.relaxed:
+        return Text(_show(turn, found))
     turn.talk.ask("find", cap_fen=0)
-    return Text(_list(turn, replies.nothing_free_here()))
+    return Text(_show(turn, _find(turn, 0, set()), replies.nothing_free_here()))
 
 
 def another_page(_message: Any, turn: Turn) -> Answer:
@@ -98,7 +99,7 @@ def cheaper(_message: Any, turn: Turn) -> Answer:
     if not found.courses or found.relaxed or not found.answered:
         return Text(replies.nothing_cheaper(min(paid)))
     turn.talk.ask(turn.talk.mode or "find", turn.talk.text, cap)
-    return Text(_list(turn))
+    return Text(_show(turn, found))
 
 
 def why(_message: Any, turn: Turn) -> Answer:
@@ -128,15 +129,20 @@ def _within(turn: Turn, course_id: str, cap: int | None) -> bool:
     return cap is None or turn.shelf.courses[course_id].price_fen <= cap
 
 
-def _list(turn: Turn, head: str = "", *, more: bool = False) -> str:
-    """Search as the talk says, note what is shown, and word the list, below ``head`` if there is one to say.
+def _list(turn: Turn, *, more: bool = False) -> str:
+    """Search as the talk says, and show what was found."""
+    found = _find(turn, turn.talk.cap_fen, set(turn.talk.seen))
+    if more and not (found.courses and found.answered):
+        return replies.no_more()
+    return _show(turn, found)
+
+
+def _show(turn: Turn, found: Suggested, head: str = "") -> str:
+    """Note what is shown, and word the list, below ``head`` if there is one to say.
 
     Where nothing answers the question, what is shown instead goes on by itself: 换一批 shows more of that.
     """
     talk = turn.talk
-    found = _find(turn, talk.cap_fen, set(talk.seen))
-    if more and not (found.courses and found.answered):
-        return replies.no_more()
     if not found.courses:
         return replies.empty_shop() if not turn.shelf.courses else replies.no_more()
     talk.show([each.item_id for each in found.courses])
