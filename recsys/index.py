@@ -125,6 +125,19 @@ class CourseIndex:
             for term_id, value in zip(weights.row_terms[span].tolist(), weights.by_row[span].tolist(), strict=True)
         ]
 
+    def shares(self, positions: Sequence[int], wanted: Mapping[str, float]) -> list[list[tuple[str, float]]]:
+        """Return for each position the terms of ``wanted`` that it says, with its weight times theirs."""
+        weights = self._weights
+        term_ids = weights.term_ids
+        by_id = {term_ids[term]: (term, weight) for term, weight in wanted.items() if term in term_ids}
+        found = []
+        for position in positions:
+            span = slice(weights.row_starts[position], weights.row_starts[position + 1])
+            said = zip(weights.row_terms[span].tolist(), weights.by_row[span].tolist(), strict=True)
+            hits = [(by_id[term_id], value) for term_id, value in said if term_id in by_id]
+            found.append([(term, weight * value) for (term, weight), value in hits])
+        return found
+
     def terms_of(self, item_id: str, limit: int = 20) -> tuple[tuple[str, float], ...]:
         """Return the item's ``limit`` weightiest terms, heaviest first; nothing for an unknown item."""
         at = self.position(item_id)

@@ -286,3 +286,9 @@ def m006_trials(db: Database) -> None:
         pk="course_id",
         defaults={"shown": 0, "taken": 0},
     )
+
+
+@migrations()
+def m007_departed(db: Database) -> None:
+    """Let those who unfollowed be found by when they did: their data is deleted some time after."""
+    db.execute("create index idx_followers_departed on followers (unfollowed_at) where unfollowed_at is not null")

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import secrets
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 
+from bot import privacy
 from bot.errors import NotAllowed, NotFound
-from bot.models import Follower, OrderState
-from handlers.cli.common import Desk, confirm, iso, show, show_one
-from recsys.profile import Profile
-
-SHOWN_TERMS = 10
-EVERY = 1_000_000
+from bot.models import Follower
+from bot.store import Tx
+from handlers.cli.common import Desk, confirm, show, show_one
 
 
 @click.group("followers", help="关注者：查看、导出、删除。")
@@ -51,8 +46,8 @@ def show_(desk: Desk, openid: str, as_json: bool) -> None:
 def export(desk: Desk, openid: str) -> None:
     """Print everything that is kept of one follower."""
     with desk.store() as store:
-        data = store.write_now(lambda tx: _everything(tx, openid))
-    click.echo(json.dumps(data, ensure_ascii=False, indent=1, default=iso))
+        data = store.write_now(lambda tx: privacy.copy_of(tx, _get(tx, openid).openid, datetime.now(UTC)))
+    click.echo(privacy.as_json(data))
 
 
 @group.command("forget", help="删除一位关注者的数据；记账需要的订单保留，但不再与本人关联。")
@@ -62,10 +57,9 @@ def export(desk: Desk, openid: str) -> None:
 def forget(desk: Desk, openid: str, yes: bool) -> None:
     """Delete a person, keep the anonymised accounts."""
 
-    def work(tx: Any) -> None:
+    def work(tx: Tx) -> None:
         _forgettable(tx, openid)
-        tx.orders.anonymise(openid, f"anon-{secrets.token_hex(10)}")
-        tx.followers.forget(openid)
+        privacy.forget(tx, openid)
 
     with desk.store() as store:
         store.write_now(lambda tx: _forgettable(tx, openid))
@@ -75,42 +69,24 @@ def forget(desk: Desk, openid: str, yes: bool) -> None:
     click.echo("已删除")
 
 
-def _forgettable(tx: Any, openid: str) -> None:
+def _forgettable(tx: Tx, openid: str) -> None:
     _get(tx, openid)
-    if any(order.state is OrderState.PENDING for order in tx.orders.of(openid, limit=EVERY)):
+    if privacy.unsettled(tx, openid):
         raise NotAllowed("还有待付款的订单；等它付清或过期后再删除")
 
 
-def _get(tx: Any, openid: str) -> Follower:
-    follower: Follower | None = tx.followers.get(openid)
+def _get(tx: Tx, openid: str) -> Follower:
+    follower = tx.followers.get(openid)
     if follower is None:
         raise NotFound(f"没有关注者 {openid}；用 followers list 看有哪些")
     return follower
 
 
-def _everything(tx: Any, openid: str) -> dict[str, Any]:
-    """Gather what is kept of a person and means something to them; what only runs the service is left out."""
-    follower, owned = _get(tx, openid), tx.entitlements.of(openid)
-    return {
-        "follower": {**asdict(follower), **_row(tx, follower)},
-        "profile": json.loads(tx.interests.get(openid) or "{}"),
-        "events": [asdict(event) for event in tx.events.of(openid)],
-        "hidden_courses": tx.dislikes.of(openid),
-        "courses": [
-            {**asdict(each), "finished": sorted(tx.lessons.finished(openid, each.course_id))} for each in owned
-        ],
-        "orders": [asdict(order) for order in tx.orders.of(openid, limit=EVERY)],
-    }
-
-
-def _row(tx: Any, follower: Follower) -> dict[str, Any]:
-    text = tx.interests.get(follower.openid)
-    now = datetime.now(UTC).timestamp()
-    terms = [term for term, weight in Profile.from_json(text).top(SHOWN_TERMS, now) if weight > 0] if text else []
+def _row(tx: Tx, follower: Follower) -> dict[str, Any]:
     return {
         "openid": follower.openid,
         "subscribed": follower.subscribed,
-        "interests": terms,
+        "interests": privacy.liked(tx.interests.get(follower.openid), datetime.now(UTC)),
         "channel": follower.channel,
         "last_seen_at": follower.last_seen_at,
     }
