@@ -19,6 +19,7 @@ from bot.outbox import Outbox
 from bot.ports import Clock
 from bot.store import Store, Tx
 from bot.suggestions import Suggestions
+from bot.texts import Texts
 
 log = logging.getLogger("zhike.jobs")
 LEASE = timedelta(seconds=30)
@@ -39,6 +40,7 @@ class Jobs:
         orders: Orders,
         outbox: Outbox,
         suggestions: Suggestions,
+        texts: Texts,
         nightly: Nightly,
         counters: Counters,
         pause_seconds: float,
@@ -48,6 +50,7 @@ class Jobs:
         self._orders = orders
         self._outbox = outbox
         self._suggestions = suggestions
+        self._texts = texts
         self._nightly = nightly
         self._counters = counters
         self._pause = pause_seconds
@@ -94,7 +97,19 @@ class Jobs:
         return await self._store.write(work)
 
     async def run_forever(self) -> None:
-        """Repeat rounds until ``stop``; a round that fails is logged and the next one comes all the same."""
+        """Repeat rounds until ``stop``; a round that fails is logged and the next one comes all the same.
+
+        The texts are followed beside them: a round may have to wait for WeChat, an edit does not.
+        """
+        follow = asyncio.create_task(self._texts.follow())
+        try:
+            await self._repeat()
+        finally:
+            follow.cancel()
+            await asyncio.wait([follow])
+        await self._store.write(lambda tx: tx.leases.leave(self._holder))
+
+    async def _repeat(self) -> None:
         while not self._stopped:
             try:
                 await self.run_due()
@@ -107,7 +122,6 @@ class Jobs:
             except TimeoutError:
                 pass
             self._wake.clear()
-        await self._store.write(lambda tx: tx.leases.leave(self._holder))
 
     async def _guarded(self, name: str, job: Coroutine[Any, Any, int | bool]) -> int:
         """Run one job of a round; one that fails does not keep the others from running."""
