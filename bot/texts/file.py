@@ -13,8 +13,8 @@ from typing import Any
 from bot.config import ChatSettings
 from bot.errors import TextsWrong
 from bot.texts.book import Book, Rule, folded
-from bot.texts.hours import Hours, read_hours
-from bot.texts.lines import Place, places
+from bot.texts.hours import Hours, read_days_off, read_hours
+from bot.texts.lines import Place, last, places
 from bot.texts.markup import Field, Slip, Template, check_links, template
 from bot.texts.names import COMMON, FIELD_BYTES, NAMES, REPLY_BYTES
 from bot.texts.patterns import read_pattern
@@ -30,6 +30,7 @@ RULE_KEYS = ("name", "exact", "contains", "regex", "answer", "commands")
 HOURS_KEYS = ("open", "closed")
 SYNTAX = {
     "Unterminated string": "引号没有关上",
+    "Expected \"'": "引号没有关上",
     "Invalid value": '等号后面的写法不对；文字要放在英文引号 " 里，不能用中文引号“”',
     "Cannot overwrite a value": "同一个名字写了两遍",
     "Cannot declare": "同一节写了两遍；规则每条用 [[rule]] 两层方括号",
@@ -86,9 +87,9 @@ def read(data: bytes, path: str, chat: ChatSettings) -> Book:
 
 def _syntax(said: str, text: str) -> tuple[int, str]:
     found = re.search(r"\(at line (\d+), column (\d+)\)", said)
-    line = int(found[1]) if found else text.rstrip("\n").count("\n") + 1
+    line = int(found[1]) if found else last(text)
     why = next((told for start, told in SYNTAX.items() if said.startswith(start)), "写法不对")
-    return line, f"{why}（第 {found[2]} 个字符附近）" if found else f"{why}（一直到文件末尾）"
+    return line, f"{why}（第 {found[2]} 个字符附近）" if found else f"{why}（从这里直到文件末尾）"
 
 
 class _Reader:
@@ -114,6 +115,7 @@ class _Reader:
             if key not in known:
                 close = difflib.get_close_matches(key, known, n=1)
                 hint = f"，是不是 {close[0]}？" if close else f"；这里可以写 {'、'.join(known)}"
+                hint = "；这段话要写在 [texts] 下面、第一条 [[rule]] 前面" if key in NAMES else hint
                 self.problems.append((line(key), f"{where}不认识的名字 {key}{hint}"))
 
     def _table(self, name: str) -> Mapping[str, Any]:
@@ -128,12 +130,13 @@ class _Reader:
             return None
         table = self._table("office_hours")
         self._strangers(table, HOURS_KEYS, lambda key: self._line("office_hours", 0, key), "[office_hours] 里")
-        line = self._line("office_hours", 0, "open")
+        key, off = "closed", frozenset[date]()
         try:
-            return read_hours(self._strings(table.get("open"), "open"), _days_off(table.get("closed", [])))
+            off = read_days_off(_days(table.get(key, [])))
+            key = "open"
+            return read_hours(self._strings(table.get(key), key), off)
         except Slip as slip:
-            line = self._line("office_hours", 0, "closed") if "休息日" in str(slip) else line
-            self.problems.append((line, str(slip)))
+            self.problems.append((self._line("office_hours", 0, key), str(slip)))
             return None
 
     def _words(self) -> dict[str, Template]:
@@ -234,7 +237,7 @@ class _Reader:
         return read.render({})
 
 
-def _days_off(value: Any) -> list[str | date]:
+def _days(value: Any) -> list[str | date]:
     days = value if isinstance(value, list) else [value]
     if any(isinstance(day, datetime) or not isinstance(day, (str, date)) for day in days):
         raise Slip('closed 应是休息日的列表，如 ["2026-10-01 至 2026-10-07"]')

@@ -64,8 +64,8 @@ def _day(day: date, ahead: int) -> str:
     return f"周{WEEKDAYS[day.weekday()]}" if ahead < 7 else f"{day.month}月{day.day}日"  # noqa: PLR2004  a week
 
 
-def read_hours(entries: Sequence[str], closed: Sequence[str | date]) -> Hours:
-    """Read the lists of the file. ``Slip`` names the entry that cannot be understood."""
+def read_hours(entries: Sequence[str], off: frozenset[date] = frozenset()) -> Hours:
+    """Read when people are there. ``Slip`` names the entry that cannot be understood."""
     every: dict[int | date, Spans] = {}
     for entry in entries:
         days, spans = _entry(entry)
@@ -76,7 +76,12 @@ def read_hours(entries: Sequence[str], closed: Sequence[str | date]) -> Hours:
     told = "；".join(each.strip() for each in entries if not _DATE.match(each.strip()))
     if not weekly:
         raise Slip(f"open 里至少要有一条每周的时间，{SHOULD}")
-    return Hours(told, weekly, dated, frozenset(day for each in closed for day in _days_off(each)))
+    return Hours(told, weekly, dated, off)
+
+
+def read_days_off(given: Sequence[str | date]) -> frozenset[date]:
+    """Read the days when nobody is there. ``Slip`` names the entry that cannot be understood."""
+    return frozenset(day for each in given for day in _days_off(each))
 
 
 def _joined(former: Spans, spans: Spans, entry: str) -> Spans:

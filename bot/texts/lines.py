@@ -28,6 +28,11 @@ def places(text: str) -> Mapping[Place, int]:
     return found
 
 
+def last(text: str) -> int:
+    """Return the line where the last statement begins: what a file breaks off in."""
+    return max((number for number, line in _statements(text) if line.partition("#")[0].strip()), default=1)
+
+
 def _bare(name: str) -> str:
     return name.strip().strip("\"'")
 

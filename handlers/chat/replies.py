@@ -411,7 +411,7 @@ def handed_over() -> str:
 
 def closed(hours: str, opening: str) -> str:
     """Say when people answer, and take a message until then."""
-    return f"人工客服的时间是{hours}，现在不在。请直接在这里留言，说明情况和联系方式，{opening}起会有人回复你。"
+    return f"人工客服的时间是{hours}，现在不在。请直接在这里留言，说明情况和联系方式，{opening} 起会有人回复你。"
 
 
 def human(contact: str) -> str:
