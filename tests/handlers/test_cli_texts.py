@@ -31,7 +31,9 @@ answer = "看规则"
 @pytest.fixture
 def run(tmp_path):
     config = tmp_path / "config.toml"
-    words = "\n".join(f'{name}_file = "{ROOT}/data/{name}.txt"' for name in ("stop_words", "user_words", "synonyms"))
+    words = "\n".join(
+        f'{name}_file = "{ROOT}/data/{name}.txt"' for name in ("stop_words", "user_words", "synonyms")
+    )
     config.write_text(
         f'[store]\nurl = "sqlite:///{tmp_path}/zhike.db"\n[chat]\ntexts_file = "texts.toml"\n[recsys]\n{words}\n'
     )
@@ -155,12 +157,14 @@ def test_the_rules_that_fit_too_are_told_with_why_they_do_not_answer(run):
 
     assert "规则 2「退款|订单」也对得上（正则「退款|订单」），但排在后面" in late
     assert "回复「〔人工〕」" in late
-    assert "规则 2「退款|订单」也对得上（正则「退款|订单」），但自带的命令先答；真要盖住就写 commands = true" in kept
+    assert (
+        "规则 2「退款|订单」也对得上（正则「退款|订单」），但自带的命令先答；真要盖住就写 commands = true" in kept
+    )
     assert "自带的命令「退款」让给了它" in small
 
 
 @pytest.mark.parametrize(
-    "words", [("rules", "list"), ("rules", "test", "你好"), ("texts", "preview")], ids=lambda words: " ".join(words)
+    "words", [("rules", "list"), ("rules", "test", "你好"), ("texts", "preview")], ids=" ".join
 )
 def test_commands_name_a_wrong_file_and_do_nothing(run, words):
     result = run(*words, file="[texts]\nthanks = 3\n")

@@ -59,7 +59,9 @@ def test_a_rule_answers_what_was_spoken(live, tmp_path):
     file.write_text(RULES, "utf-8")
 
     async def story(world):
-        return await world.deliver(world.message(ANNA, "voice", Recognition="退款怎么办。", MediaId="m", Format="amr"))
+        return await world.deliver(
+            world.message(ANNA, "voice", Recognition="退款怎么办。", MediaId="m", Format="amr")
+        )
 
     assert live(story, texts_file=str(file)) == "按规则退款"
 
@@ -80,7 +82,7 @@ def test_an_answer_of_a_rule_leaves_the_list_open(say):
     assert opened.startswith(f"《{first}》")
 
 
-def test_an_expression_that_would_hang_answers_in_time_and_the_message_is_searched_for(live, tmp_path):
+def test_an_expression_that_would_hang_answers_in_time_and_the_message_is_searched_for(live):
     hanging = Pattern("(?:x+x+)+y", regex.compile("(?:x+x+)+y"))
 
     async def story(world):
@@ -138,7 +140,8 @@ def test_a_person_is_handed_to_within_the_hours_only(live, tmp_path):
 
     assert inside == "<transfer>"
     assert outside == (
-        "人工客服的时间是工作日 09:00-18:00，现在不在。请直接在这里留言，说明情况和联系方式，明天 09:00 起会有人回复你。"
+        "人工客服的时间是工作日 09:00-18:00，现在不在。"
+        "请直接在这里留言，说明情况和联系方式，明天 09:00 起会有人回复你。"
     )
     assert received == [(ANNA, "客服马上来")]
     assert "human" in events  # the wish is noted all the same

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -242,6 +243,15 @@ def test_the_shipped_file_changes_nothing_until_its_examples_are_uncommented():
     assert set(examples.words) == {"welcome", "help", "fallback"}
     assert [rule.name for rule in examples.rules] == ["退款", "开票资料"]
     assert examples.hours is not None
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+def test_the_example_of_the_readme_is_a_good_file(name):
+    example = re.search(
+        r"(?:^    .+\n|^\n)*^    \[texts\]\n(?:^    .+\n|^\n)*", (ROOT / name).read_text(), re.MULTILINE
+    )
+
+    assert book(textwrap.dedent(example[0])).counts().startswith("改了 1 段文字，1 条规则，人工时间 周一至周五")
 
 
 def test_a_book_cannot_be_changed():

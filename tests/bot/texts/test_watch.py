@@ -1,4 +1,4 @@
-"""Hot reload: an edit gets into force without a restart, a wrong one changes nothing, and a half-written one waits."""
+"""An edit gets into force without a restart, a wrong one changes nothing, and a half-written one waits."""
 
 import asyncio
 import logging
