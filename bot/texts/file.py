@@ -17,7 +17,7 @@ from bot.texts.hours import Hours, read_days_off, read_hours
 from bot.texts.lines import Place, last, places
 from bot.texts.markup import Field, Slip, Template, check_links, template
 from bot.texts.names import COMMON, FIELD_BYTES, NAMES, REPLY_BYTES
-from bot.texts.patterns import read_pattern
+from bot.texts.patterns import TRIAL_SECONDS, Budget, read_pattern
 from recsys.search.fold import fold
 
 LARGEST_FILE = 256 * 1024
@@ -99,6 +99,7 @@ class _Reader:
         self.problems: list[tuple[int, str]] = []
         self._raw = raw
         self._lines = lines
+        self._trial = Budget(TRIAL_SECONDS)
         self._known: dict[str, str | None] = {"account": chat.account_name, "contact": chat.human_contact or None}
 
     def book(self, source: str) -> Book:
@@ -180,7 +181,10 @@ class _Reader:
         exact = self._keywords(at, table, "exact", folded)
         contains = self._keywords(at, table, "contains", fold)
         sources = self._keywords(at, table, "regex", str)
-        patterns = [self._tried(at, "regex", read_pattern, each) for each in sources.values()]
+        patterns = [
+            self._tried(at, "regex", lambda source: read_pattern(source, self._trial), each)
+            for each in sources.values()
+        ]
         answer = self._tried(at, "answer", self._answer, table.get("answer"))
         commands = self._tried(at, "commands", _switch, table.get("commands", False))
         if len(self.problems) == before and not (exact or contains or sources):

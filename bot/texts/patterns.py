@@ -20,6 +20,7 @@ LONGEST_PATTERN = 200
 LONGEST_SAID = 500  # characters of a message that are looked at
 SEARCH_SECONDS = 0.02
 MESSAGE_SECONDS = 0.05  # for all patterns together
+TRIAL_SECONDS = 0.5  # for trying out all patterns of a file; those beyond it are stopped when they hang
 STRIKES = 3
 WHY = {
     "missing )": "少了右括号 )",
@@ -69,8 +70,8 @@ class Pattern:
             budget.left -= time.perf_counter() - started
 
 
-def read_pattern(source: str) -> Pattern:
-    """Compile an expression. ``Slip`` says what is wrong with it, or that it is too slow to be used."""
+def read_pattern(source: str, trial: Budget) -> Pattern:
+    """Compile an expression and try it out. ``Slip`` says what is wrong with it, or that it is too slow."""
     if len(source) > LONGEST_PATTERN:
         raise Slip(f"正则太长（{len(source)} 个字符），最多 {LONGEST_PATTERN} 个")
     try:
@@ -79,15 +80,17 @@ def read_pattern(source: str) -> Pattern:
         raise Slip(f"正则「{source}」写错了：{_why(error)}") from None
     except (OverflowError, RecursionError, MemoryError):
         raise Slip(f"正则「{source}」太复杂，拆成几条简单的") from None
+    started = time.perf_counter()
     try:
         if compiled.search("", timeout=SEARCH_SECONDS):
             raise Slip(f"正则「{source}」连空消息也对得上，会吞掉所有消息；写得更具体些")
-        for probe in _probes(source):
+        for probe in _probes(source) if trial.left > 0 else ():
             compiled.search(probe, timeout=SEARCH_SECONDS)
     except TimeoutError:
         raise Slip(
             f"正则「{source}」太慢，有的消息要算很久，会拖住机器人；常见原因是重复里又套重复，如 (a+)+，改简单些"
         ) from None
+    trial.left -= time.perf_counter() - started
     return Pattern(source, compiled)
 
 
