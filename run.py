@@ -6,7 +6,18 @@ from importlib.util import find_spec
 from pathlib import Path
 
 VENV = Path(__file__).absolute().parent / ".venv"
-PACKAGES = ("click", "cryptography", "jieba", "numpy", "segno", "sklearn", "sqlite_utils", "tornado", "werobot")
+PACKAGES = (
+    "click",
+    "cryptography",
+    "jieba",
+    "numpy",
+    "regex",
+    "segno",
+    "sklearn",
+    "sqlite_utils",
+    "tornado",
+    "werobot",
+)
 
 
 def enter() -> None:

@@ -187,6 +187,7 @@ class ChatSettings:
     touch_quota: int = _setting(3, _between(0, 20))
     human_contact: str = _setting("")
     refund_note: str = _setting("购买后 7 天内、学习未过半可申请退款")
+    texts_file: str = _setting("data/texts.toml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +215,7 @@ REQUIRED_TO_SERVE = ("app_id", "app_secret", "original_id", "token")
 REQUIRED_TO_SELL = ("cert_serial_no", "private_key_file", "apiv3_key", "public_key_id", "public_key_file")
 FILE_KEYS = frozenset(
     {"private_key_file", "public_key_file", "stop_words_file", "user_words_file", "synonyms_file", "models_dir"}
+    | {"texts_file"}
 )
 
 

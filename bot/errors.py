@@ -3,6 +3,7 @@
     ZhikeError
     ├── ConfigError              a setting is wrong; names the key, the problem and the cure
     ├── ImportRefused            a file of courses has bad rows; nothing was imported
+    ├── TextsWrong               the operator's file of texts is wrong; names every line
     ├── NotFound                 an id that the command or the page was given does not exist
     ├── NotAllowed               a move that the state of the thing forbids
     │   └── CannotBuy            ... a wish to buy or to pay; why, the front desk puts into words
@@ -47,6 +48,15 @@ class ImportRefused(ZhikeError):
         if len(problems) > len(shown):
             shown.append(f"  … 还有 {len(problems) - len(shown)} 处")
         super().__init__(f"{path} 有 {len(problems)} 处问题，一行也没有导入：\n" + "\n".join(shown))
+        self.problems = tuple(problems)
+
+
+class TextsWrong(ZhikeError):
+    """A file of texts that is not used; ``problems`` has line (0: the file as a whole) and reason of each."""
+
+    def __init__(self, path: str, problems: Sequence[tuple[int, str]]) -> None:
+        lines = [f"  - 第 {line} 行：{why}" if line else f"  - {why}" for line, why in problems]
+        super().__init__(f"{path} 有 {len(problems)} 处问题：\n" + "\n".join(lines))
         self.problems = tuple(problems)
 
 

@@ -21,6 +21,7 @@ from bot.outbox import Outbox
 from bot.ports import Clock
 from bot.store import Store, Tx
 from bot.suggestions import Suggestions
+from bot.texts import Texts
 
 log = logging.getLogger("zhike.jobs")
 LEASE = timedelta(seconds=30)
@@ -52,6 +53,7 @@ class Jobs:
         orders: Orders,
         outbox: Outbox,
         suggestions: Suggestions,
+        texts: Texts,
         nightly: Nightly,
         counters: Counters,
         pause_seconds: float,
@@ -62,6 +64,7 @@ class Jobs:
         self._orders = orders
         self._outbox = outbox
         self._suggestions = suggestions
+        self._texts = texts
         self._nightly = nightly
         self._counters = counters
         self._pause = pause_seconds
@@ -93,10 +96,15 @@ class Jobs:
         return sum(await asyncio.gather(*(self._round(job) for job in self._jobs)))
 
     async def run_forever(self) -> None:
-        """Repeat the rounds of each job until ``stop``; one that fails is logged and comes again all the same."""
+        """Repeat the rounds of each job until ``stop``; one that fails is logged and comes again all the same.
+
+        The texts are followed beside them, more often than any round comes.
+        """
         async with asyncio.TaskGroup() as group:
-            for job in self._jobs:
-                group.create_task(self._repeat(job))
+            follow = group.create_task(self._texts.follow())
+            rounds = [group.create_task(self._repeat(job)) for job in self._jobs]
+            await asyncio.wait(rounds)
+            follow.cancel()
         await self._store.write(lambda tx: tx.leases.leave(self._holder))
 
     async def _repeat(self, job: _Job) -> None:

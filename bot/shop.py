@@ -17,6 +17,7 @@ from bot.outbox import Outbox
 from bot.ports import Clock, Messenger, OAuth, PayGateway, SystemClock
 from bot.store import SqliteStore, Store
 from bot.suggestions import Suggestions
+from bot.texts import Texts
 from recsys.text import Tokenizer
 
 
@@ -32,6 +33,7 @@ class Shop:
     orders: Orders
     suggestions: Suggestions
     outbox: Outbox
+    texts: Texts
     jobs: Jobs
     counters: Counters
 
@@ -80,16 +82,18 @@ def open_shop(
         message_quota=config.chat.message_quota,
         touch_quota=config.chat.touch_quota,
     )
+    texts = Texts(config.chat, store, clock)
     jobs = Jobs(
         store,
         clock,
         orders=orders,
         outbox=outbox,
         suggestions=suggestions,
+        texts=texts,
         nightly=Nightly(config, store, clock),
         counters=counters,
         pause_seconds=config.recsys.refresh_seconds,
         keep_unfollowed=timedelta(days=config.chat.keep_unfollowed_days),
     )
     orders.on_news(jobs.wake)
-    return Shop(config, store, clock, gateway, oauth or account, orders, suggestions, outbox, jobs, counters)
+    return Shop(config, store, clock, gateway, oauth or account, orders, suggestions, outbox, texts, jobs, counters)

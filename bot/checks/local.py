@@ -1,4 +1,4 @@
-"""What can be checked without the network: settings, word lists, the database, the merchant's keys."""
+"""What can be checked without the network: settings, word lists, texts, the database, the merchant's keys."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from pathlib import Path
 from bot import doors
 from bot.checks.finding import Finding
 from bot.config import REQUIRED_TO_SELL, Config, require_serving, unofficial_hosts
-from bot.errors import ConfigError, StoreError
+from bot.errors import ConfigError, StoreError, TextsWrong
 from bot.ports import Clock
 from bot.store import health
+from bot.texts import load_file
 from bot.wechatpay.gateway import WeChatPay
 
 STORE_SECONDS = 15.0
@@ -41,6 +42,19 @@ async def words(config: Config) -> list[Finding]:
         )
         return [Finding("words", False, "；".join(error.problems), advice)]
     return [Finding("words", True, "停用词、用户词和同义词都能读")]
+
+
+async def texts(config: Config) -> list[Finding]:
+    """Find out whether the operator's file of texts is as it should be; a wrong one is not in force."""
+    if not config.chat.texts_file:
+        return [Finding("texts", None, "没有设置 [chat] texts_file，说的都是自带的话")]
+    try:
+        book = await asyncio.to_thread(load_file, config.chat.texts_file, config.chat)
+    except TextsWrong as error:
+        told = "；".join(f"第 {line} 行：{why}" if line else why for line, why in error.problems[:SHOWN])
+        advice = "按说明改好，再用 python3 run.py texts check 看一遍；改好之前服务器照旧说上一次没有错的那些"
+        return [Finding("texts", False, told, advice)]
+    return [Finding("texts", True, book.counts())]
 
 
 async def database(config: Config) -> list[Finding]:

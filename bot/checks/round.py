@@ -20,6 +20,7 @@ async def look_over(config: Config, clock: Clock, limit: Limit | None = None) ->
         "pay": lambda: wechat.pay(config, clock),
         "database": lambda: local.database(config),
         "words": lambda: local.words(config),
+        "texts": lambda: local.texts(config),
         "public_url": lambda: callback.address(config, clock, limit),
     }
     found = await asyncio.gather(*(bounded(name, look, limit.check) for name, look in looks.items()))

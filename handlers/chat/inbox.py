@@ -21,6 +21,7 @@ from bot.models import Follower
 from bot.shop import Shop
 from bot.store import Tx
 from bot.store.inbox import Handling, Seen
+from bot.texts import REPLY_BYTES
 from handlers.chat import replies, talk
 from handlers.chat.answers import SUCCESS, Answer, Later, Silence, Text, Transfer, render, split
 from handlers.chat.robot import Robot
@@ -272,7 +273,7 @@ class Inbox:
         content = "\n\n".join([*told, answer.content])
         for row in waiting:
             turn.tx.outbox.done(row.row_id, "told in chat", turn.now)
-        head, rest = split(content, 1900)
+        head, rest = split(content, REPLY_BYTES)
         if not rest:
             return Text(content)
         turn.talk.rest = rest

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from urllib.parse import quote
 
 from bot.models import Course, Order, OrderState
 from bot.suggestions import SEVERAL, Shelf
+from bot.texts.markup import link, tap
 from recsys.base import Part, Recommendation
 
 PRIVACY = "为了推荐更合适的课，我会记住你聊到的兴趣；回复「隐私」可以查看或关闭。"
@@ -26,18 +26,6 @@ ORDER_STATES: Mapping[OrderState, str] = {
     OrderState.REFUNDED_PART: "部分退款",
     OrderState.REFUNDED: "已退款",
 }
-
-
-def tap(text: str, label: str, tap_id: str = "") -> str:
-    """Return an in-text link that sends ``text`` as if it had been typed."""
-    content = text if text.isascii() and text.isalnum() else quote(text)
-    name = tap_id.replace(":", "%3A") if tap_id else content
-    return link(f"weixin://bizmsgmenu?msgmenucontent={content}&msgmenuid={name}", label)
-
-
-def link(url: str, label: str) -> str:
-    """Return an in-text link to a page. A chat decodes no entities, so the label's own < and > become wide ones."""
-    return f'<a href="{url}">{label.replace("<", "＜").replace(">", "＞")}</a>'
 
 
 def yuan(fen: int) -> str:
@@ -170,6 +158,11 @@ def nearest_head(words: Sequence[str], *, personal: bool, known: bool) -> str:
     missing = f"暂时没有正好讲{_quoted(words)}的课" if words else "暂时没有正合适的课"
     others = "大家在学的" if known else "这几门"
     return f"{missing}，先看看{'你可能感兴趣的' if personal else others}，或回复「人工」告诉我们："
+
+
+def looked_for(words: Sequence[str]) -> str:
+    """Name what somebody looked for, inside the operator's own sentence."""
+    return _quoted(words) if words else "你说的"
 
 
 def without_head(things: Sequence[str]) -> str:
@@ -465,6 +458,11 @@ def handed_over() -> str:
     return "已帮你转给人工客服。直接在这里说明情况就行，工作人员看到后会回复你。"
 
 
+def closed(hours: str, opening: str) -> str:
+    """Say when people answer, and take a message until then."""
+    return f"人工客服的时间是{hours}，现在不在。请直接在这里留言，说明情况和联系方式，{opening} 起会有人回复你。"
+
+
 def human(contact: str) -> str:
     """Say how to reach a person where nobody was handed over to."""
     if contact:
@@ -474,8 +472,12 @@ def human(contact: str) -> str:
 
 def refund(note: str, contact: str) -> str:
     """Say how to ask for money back: by whom it is done and what to have ready, nothing beyond the rule."""
-    rule = f"退款规则：{note}。\n" if note else ""
-    return f"{rule}退款由工作人员处理：{_reach(contact)}，说明想退哪一门，附上订单尾号。{_ORDER_TAIL}"
+    return f"{refund_rule(note)}退款由工作人员处理：{_reach(contact)}，说明想退哪一门，附上订单尾号。{_ORDER_TAIL}"
+
+
+def refund_rule(note: str) -> str:
+    """Tell the shop's rule, on a line of its own; nothing where there is none."""
+    return f"退款规则：{note}。\n" if note else ""
 
 
 def invoice(contact: str) -> str:

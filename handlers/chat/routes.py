@@ -1,14 +1,18 @@
 """Every route of the conversation on one page: which words, taps and events lead to which topic.
 
 What is said, by hand or by voice, goes down ``WORDS`` (folded, politeness taken off), then the numbers and
-不感兴趣, and what is left is an interest.
+不感兴趣, and what is left is an interest. The operator's keyword rules come before an interest and before the
+commands of ``SMALL_TALK``; before any other command only where a rule says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from bot.texts.book import Said
 from handlers.chat import reading, replies
 from handlers.chat.answers import Answer, Later, Text
 from handlers.chat.topics import card, desk, find, mine
@@ -16,47 +20,57 @@ from handlers.chat.turn import Turn
 
 Topic = Callable[[Any, Turn], Answer | Later]
 
-WORDS: Mapping[str, Topic] = {
-    word: topic
-    for words, topic in (
-        ("换一批 换一换 下一页 还有 还有别的", find.another_page),
-        ("便宜点 便宜一点 太贵了 太贵 更便宜", find.cheaper),
-        ("免费 免费课 免费课程 免费的", find.free),
-        ("热门 热门课 热门课程", find.popular),
-        ("新课 最新 最新课程", find.newest),
-        ("推荐 推荐课程 给我推荐", find.for_me),
-        ("为什么 为啥 理由", find.why),
-        ("我的课程 我的课 继续学习", mine.courses),
-        ("我的订单 订单", mine.orders),
-        ("继续支付 继续付款 付款 支付 去付款 去支付", mine.continue_paying),
-        ("取消订单 取消支付 取消付款 不买了 不想买了", mine.cancel_order),
-        ("我付了 我付过了 付了没开通 没开通 付款了 我付款了 已付款 我已付款", mine.i_paid),
-        ("我的兴趣 隐私 你记得我什么", mine.interests),
-        ("关闭个性化", mine.switch_off),
-        ("开启个性化", mine.switch_on),
-        ("忘记我的兴趣 清空兴趣 清空我的兴趣", mine.forget),
-        ("导出我的数据 导出 导出数据 我的数据 下载我的数据", mine.export),
-        ("删除我的数据 删除数据 删除我的全部数据 注销 注销账号", mine.ask_to_erase),
-        (replies.ERASE, mine.erase),
-        ("不删了 不删除 不删除了 先不删了", mine.keep),
-        ("领取 免费领取", card.claim),
-        ("撤销 撤回", card.undo),
-        ("多少钱 价格 什么价 怎么卖 怎么收费 怎么买 怎么购买 购买 买 下单 免费吗 要钱 收费 贵吗", card.price),
-        ("更多", desk.read_on),
-        ("人工 客服 转人工 人工客服 在线客服 真人 找人工 找客服", desk.human),
-        ("退款 怎么退款 如何退款 申请退款 退钱 退费 退课 退货 能退 怎么退", desk.refund),
-        ("发票 开发票 怎么开发票 如何开发票 开票", desk.invoice),
-        ("优惠券 优惠 优惠码 优惠活动 打折 折扣", desk.discount),
-        ("帮助 菜单 help ? 怎么用", desk.help_me),
-        ("你好 您好 hi hello 在吗 有人 有人在", desk.help_me),
-        ("谢谢 谢谢你 谢谢您 多谢 感谢 谢了 thanks 谢谢老师", desk.thanks),
-        ("你是谁 你叫什么 你是机器人 你是什么 你是真人 你叫什么名字 你是干什么的 你会什么", desk.who),
-        ("好的 好 ok 嗯 嗯嗯 行 可以 收到 知道了 明白 明白了 哦 好吧 好滴 好嘞 哈哈 哈哈哈", desk.fine),
-        ("不用 不用了 不要了 不需要 算了 没事 没事了", desk.fine),
-        ("再见 拜拜 bye", desk.goodbye),
-    )
-    for word in words.split()
-}
+COMMANDS: tuple[tuple[str, Topic], ...] = (
+    ("换一批 换一换 下一页 还有 还有别的", find.another_page),
+    ("便宜点 便宜一点 太贵了 太贵 更便宜", find.cheaper),
+    ("免费 免费课 免费课程 免费的", find.free),
+    ("热门 热门课 热门课程", find.popular),
+    ("新课 最新 最新课程", find.newest),
+    ("推荐 推荐课程 给我推荐", find.for_me),
+    ("为什么 为啥 理由", find.why),
+    ("我的课程 我的课 继续学习", mine.courses),
+    ("我的订单 订单", mine.orders),
+    ("继续支付 继续付款 付款 支付 去付款 去支付", mine.continue_paying),
+    ("取消订单 取消支付 取消付款 不买了 不想买了", mine.cancel_order),
+    ("我付了 我付过了 付了没开通 没开通 付款了 我付款了 已付款 我已付款", mine.i_paid),
+    ("我的兴趣 隐私 你记得我什么", mine.interests),
+    ("关闭个性化", mine.switch_off),
+    ("开启个性化", mine.switch_on),
+    ("忘记我的兴趣 清空兴趣 清空我的兴趣", mine.forget),
+    ("导出我的数据 导出 导出数据 我的数据 下载我的数据", mine.export),
+    ("删除我的数据 删除数据 删除我的全部数据 注销 注销账号", mine.ask_to_erase),
+    (replies.ERASE, mine.erase),
+    ("不删了 不删除 不删除了 先不删了", mine.keep),
+    ("领取 免费领取", card.claim),
+    ("撤销 撤回", card.undo),
+    ("多少钱 价格 什么价 怎么卖 怎么收费 怎么买 怎么购买 购买 买 下单 免费吗 要钱 收费 贵吗", card.price),
+    ("更多", desk.read_on),
+    ("人工 客服 转人工 人工客服 在线客服 真人 找人工 找客服", desk.human),
+    ("退款 怎么退款 如何退款 申请退款 退钱 退费 退课 退货 能退 怎么退", desk.refund),
+    ("发票 开发票 怎么开发票 如何开发票 开票", desk.invoice),
+    ("优惠券 优惠 优惠码 优惠活动 打折 折扣", desk.discount),
+    ("帮助 菜单 help ? 怎么用", desk.help_me),
+    ("你好 您好 hi hello 在吗 有人 有人在", desk.help_me),
+    ("谢谢 谢谢你 谢谢您 多谢 感谢 谢了 thanks 谢谢老师", desk.thanks),
+    ("你是谁 你叫什么 你是机器人 你是什么 你是真人 你叫什么名字 你是干什么的 你会什么", desk.who),
+    ("好的 好 ok 嗯 嗯嗯 行 可以 收到 知道了 明白 明白了 哦 好吧 好滴 好嘞 哈哈 哈哈哈", desk.fine),
+    ("不用 不用了 不要了 不需要 算了 没事 没事了", desk.fine),
+    ("再见 拜拜 bye", desk.goodbye),
+)
+WORDS: Mapping[str, Topic] = {word: topic for words, topic in COMMANDS for word in words.split()}
+SMALL_TALK = frozenset(
+    {
+        desk.help_me,
+        desk.refund,
+        desk.invoice,
+        desk.discount,
+        desk.thanks,
+        desk.who,
+        desk.fine,
+        desk.goodbye,
+        desk.wordless,
+    }
+)
 MENU_KEYS: Mapping[str, Topic] = {
     "recommend": find.for_me,
     "popular": find.popular,
@@ -67,18 +81,46 @@ MENU_KEYS: Mapping[str, Topic] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A command that a message was taken for, and by which words. ``kept`` ones yield to no rule by accident."""
+
+    topic: Topic
+    words: str
+
+    @property
+    def kept(self) -> bool:
+        """Whether only a rule that asks for commands may answer instead."""
+        return self.topic not in SMALL_TALK
+
+
 def text(message: Any, turn: Turn) -> Answer | Later:
     """Route what was typed or tapped."""
     turn.said = message.content or ""
-    return _command(message, turn) or find.free_text(message, turn)
+    return _answer(message, turn) or find.free_text(message, turn)
 
 
 def voice(message: Any, turn: Turn) -> Answer | Later:
     """Route recognised speech as if it had been typed; say what was heard where it is searched for."""
     turn.said = (message.recognition or "").strip()
     if not turn.said:
-        return Text(replies.media("语音"))
-    return _command(message, turn) or Text(f"{replies.heard(turn.said)}\n{find.answer_words(turn.said, turn)}")
+        return Text(turn.word("media", replies.media("语音"), kind="语音"))
+    return _answer(message, turn) or Text(f"{replies.heard(turn.said)}\n{find.answer_words(turn.said, turn)}")
+
+
+def _answer(message: Any, turn: Turn) -> Answer | Later | None:
+    """Answer by a rule of the operator's or by a command; None for an interest in somebody's own words."""
+    intent = recognise(turn.said, turn.suggestions.words)
+    book = turn.shop.texts.book
+    hit = book.match(said(turn.said), command=intent is not None and intent.kept) if book.rules else None
+    if hit is not None:
+        return Text(hit.rule.answer)
+    return intent.topic(message, turn) if intent is not None else None
+
+
+def said(words: str) -> Said:
+    """Make a message ready for the operator's rules: as it is, and with politeness taken off."""
+    return Said.of(words, tuple(reading.commands(words)))
 
 
 def click(message: Any, turn: Turn) -> Answer | Later:
@@ -86,26 +128,30 @@ def click(message: Any, turn: Turn) -> Answer | Later:
     return MENU_KEYS.get(message.key or "", desk.help_me)(message, turn)
 
 
-def _command(message: Any, turn: Turn) -> Answer | Later | None:
-    """Obey a message that is a command; None for an interest in somebody's own words."""
-    commands = tuple(dict.fromkeys(reading.commands(turn.said)))
+def recognise(text: str, words: Callable[[str], Iterable[str]]) -> Intent | None:
+    """Return the command that a message is; None for an interest. ``words`` finds the content words of a text."""
+    commands = tuple(dict.fromkeys(reading.commands(text)))
     for command in commands:
         if command in WORDS:
-            return WORDS[command](message, turn)
-    if reading.says_nothing(turn.said):
-        return desk.wordless(message, turn)
+            return Intent(WORDS[command], command)
+    if reading.says_nothing(text):
+        return Intent(desk.wordless, text)
     for command in commands:
         if (number := reading.number(command)) is not None:
-            return _by_number(number, message, turn)
+            return Intent(partial(_by_number, number), command)
         if (thing := reading.priced(command)) == "":
-            return card.price(message, turn)
+            return Intent(card.price, command)
         if thing is not None and (number := reading.number(thing)) is not None:
-            return _by_number(number, message, turn)
+            return Intent(partial(_by_number, number), command)
         if (thing := reading.not_interested(command)) is not None:
-            return _not_interested(thing, message, turn)
-    if any(map(reading.is_other_number, commands)) and not turn.suggestions.words(turn.said):
-        return Text(replies.expired_number())
+            return Intent(partial(_not_interested, thing), command)
+    if any(map(reading.is_other_number, commands)) and not words(text):
+        return Intent(_no_such_number, text)
     return None
+
+
+def _no_such_number(_message: Any, _turn: Turn) -> Answer:
+    return Text(replies.expired_number())
 
 
 def _by_number(number: int, message: Any, turn: Turn) -> Answer | Later:

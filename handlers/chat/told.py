@@ -23,7 +23,7 @@ def teller(public_url: str) -> Callable[[OutboxRow], str]:
             case "refunded":
                 return replies.refunded(title, fen)
             case "human":
-                return replies.handed_over()
+                return str(told.get("content") or replies.handed_over())
             case "unanswered":
                 return replies.unanswered()
             case "reply":

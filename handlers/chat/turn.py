@@ -45,6 +45,10 @@ class Turn:
         """The follower's interests, read when first needed."""
         return self.shop.suggestions.profile(self.profile_text)
 
+    def word(self, name: str, default: str, **values: str) -> str:
+        """Return the operator's sentence of that name, else the default; ``values`` fill in what it may hold."""
+        return self.shop.texts.word(name, default, values)
+
     @property
     def chat(self) -> ChatSettings:
         """The settings of the conversation."""

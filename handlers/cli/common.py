@@ -56,6 +56,12 @@ HEADINGS = {
     "name": "人群",
     "people": "人数",
     "courses": "爱学的课",
+    "rule": "规则",
+    "rule_name": "名称",
+    "line": "行",
+    "keywords": "关键词",
+    "commands": "盖住命令",
+    "answer": "回答",
 }
 WORDS = {
     "status": {"draft": "草稿", "published": "已上架", "retired": "已下架"},

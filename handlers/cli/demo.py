@@ -31,7 +31,9 @@ PREFIX = "zhike-demo-"
 LOCK = "in-use"
 
 
-def settings_for(simulator: Simulator, folder: Path, host: str, menu: Mapping[str, Any]) -> Config:
+def settings_for(
+    simulator: Simulator, folder: Path, host: str, menu: Mapping[str, Any], texts: str = "data/texts.toml"
+) -> Config:
     """Return settings that make the simulator our WeChat; the keys go into ``folder``."""
     keys, played = simulator.credentials, simulator.settings
     (folder / "apiclient_key.pem").write_text(keys.merchant_private_key)
@@ -59,6 +61,7 @@ def settings_for(simulator: Simulator, folder: Path, host: str, menu: Mapping[st
         },
         "store": {"url": f"sqlite:///{folder / 'zhike.db'}"},
         "recsys": {"models_dir": str(folder / "models")},
+        "chat": {"texts_file": texts},
         "menu": dict(menu),
     }
     return from_mapping(raw, environ={}, base=HOUSE)
@@ -85,7 +88,7 @@ def demo(desk: Desk, port: int) -> None:
         if port:
             require_vacant("127.0.0.1", port, port + 1, port + 2)
         with _folder() as folder:
-            asyncio.run(_play(folder, port, desk.config.menu))
+            asyncio.run(_play(folder, port, desk.config.menu, desk.config.chat.texts_file))
 
 
 @contextlib.contextmanager
@@ -111,10 +114,10 @@ def forgetter(shop: Shop) -> Callable[[list[str]], None]:
     return lambda openids: shop.store.write_now(lambda tx: work(tx, openids))
 
 
-async def _play(folder: Path, port: int, menu: Mapping[str, Any]) -> None:
+async def _play(folder: Path, port: int, menu: Mapping[str, Any], texts: str) -> None:
     simulator = Simulator(SimulatorSettings(menu=menu or None))
     await simulator.start(port and port + 1, port and port + 2)
-    config = settings_for(simulator, folder, "127.0.0.1", menu)
+    config = settings_for(simulator, folder, "127.0.0.1", menu, texts)
     shop = open_shop(config, tell=teller(config.server.public_url))
     stock(shop)
     await shop.suggestions.refresh(shop.store, shop.clock.now())

@@ -29,6 +29,7 @@ TITLES = {
     "disk": "磁盘",
     "catalogue": "课程",
     "words": "词表",
+    "texts": "文字和规则",
     "public_url": "外网网址",
     "echo": "回调验证",
     "forgery": "回调防伪",

@@ -60,6 +60,7 @@ def some_jobs(store, clock, **work):
         orders=SimpleNamespace(run_due=done["orders"]),
         outbox=SimpleNamespace(send_due=done["outbox"]),
         suggestions=SimpleNamespace(refresh=done["shelf"]),
+        texts=SimpleNamespace(follow=asyncio.Event().wait),
         nightly=SimpleNamespace(start_if_due=done["training"]),
         counters=counters,
         pause_seconds=60,

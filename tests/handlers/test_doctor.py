@@ -142,6 +142,17 @@ def test_a_wrong_setting_is_named_by_its_check(tmp_path, key, value, check, told
     assert found["database"]["ok"] is True
 
 
+def test_a_wrong_file_of_texts_is_named_with_its_line(tmp_path):
+    (tmp_path / "texts.toml").write_text('[[rule]]\nexact = "双11"\nanswer = "{x}"\n', "utf-8")
+
+    code, found = examined(tmp_path, chat_texts_file=str(tmp_path / "texts.toml"))
+
+    assert code == 1
+    assert wrong(found) == {"texts"}
+    assert found["texts"]["detail"].startswith("第 3 行：规则 1 answer 不认识的占位符 {x}")
+    assert "texts check" in found["texts"]["advice"]
+
+
 def test_one_wrong_secret_does_not_stop_the_other_checks(tmp_path):
     _code, found = examined(tmp_path, wechat_app_secret="0" * 32)
 

@@ -21,18 +21,29 @@ def follow(message: Any, turn: Turn) -> Answer:
     turn.tx.followers.follow(turn.openid, turn.now, scene)
     turn.tx.events.add(turn.openid, "follow", turn.now, detail=key[:64])
     if key.startswith(RECEIPT_PREFIX):
-        return Text(replies.welcome_payer(turn.chat.account_name))
-    turn.talk.greet()
-    hello = replies.welcome(turn.chat.account_name, again=not turn.stranger)
+        thanks = replies.welcome_payer(turn.chat.account_name)
+        return Text(turn.word("welcome_payer", thanks, privacy=replies.PRIVACY))
+    hello = _greeting(turn)
     course = turn.shelf.courses.get(scene)
     return Text(f"{hello}\n\n{card.open_card(course, turn, 'qr')}" if course else hello)
+
+
+def _greeting(turn: Turn) -> str:
+    """Greet, and let numbers mean the starters if the greeting shows them."""
+    starters, again = replies.starters(), not turn.stranger
+    default = replies.welcome(turn.chat.account_name, again=again)
+    name = "welcome_again" if again else "welcome"
+    hello = turn.word(name, default, starters=starters, privacy=replies.PRIVACY)
+    turn.talk.greet()
+    turn.talk.starters = starters in hello
+    return hello
 
 
 def scan(message: Any, turn: Turn) -> Answer:
     """Open the course that a scanned code names, else help."""
     course = turn.shelf.courses.get(message.key or "")
     turn.tx.events.add(turn.openid, "scan", turn.now, detail=(message.key or "")[:64])
-    return Text(card.open_card(course, turn, "qr") if course else replies.help_text())
+    return Text(card.open_card(course, turn, "qr") if course else _help(turn))
 
 
 def unfollow(_message: Any, turn: Turn) -> Answer:
@@ -44,66 +55,78 @@ def unfollow(_message: Any, turn: Turn) -> Answer:
     return Silence()
 
 
-def help_me(_message: Any, _turn: Turn) -> Answer:
+def help_me(_message: Any, turn: Turn) -> Answer:
     """Say what the bot can do."""
-    return Text(replies.help_text())
+    return Text(_help(turn))
+
+
+def _help(turn: Turn) -> str:
+    return turn.word("help", replies.help_text())
 
 
 def human(message: Any, turn: Turn) -> Answer:
     """Hand over to a person and say so. WeChat shows nothing of a hand-over, so a message of ours follows it.
 
-    Where a contact is set, or no message can follow, or the last ones did not get through, words answer instead.
+    Outside the office hours the hours answer. Where a contact is set, or no message can follow, or the last ones
+    did not get through, words answer instead.
     """
     event = turn.tx.events.add(turn.openid, "human", turn.now)
+    hours = turn.shop.texts.book.hours
+    if hours is not None and not hours.open_at(turn.now):
+        opening = hours.next_opening(turn.now)
+        return Text(turn.word("human_closed", replies.closed(hours.told, opening), next=opening))
     if turn.chat.human_contact or not turn.chat.message_quota or turn.news or message.type.endswith("_event"):
-        return Text(replies.human(turn.chat.human_contact))
-    turn.tx.outbox.put("human", str(event), turn.openid, {}, turn.now, due=turn.now)
+        return Text(turn.word("human_message", replies.human(turn.chat.human_contact)))
+    told = {"content": turn.word("human", replies.handed_over())}
+    turn.tx.outbox.put("human", str(event), turn.openid, told, turn.now, due=turn.now)
     return Transfer()
 
 
 def refund(_message: Any, turn: Turn) -> Answer:
     """Say how to get money back, within the rule of the shop."""
-    return Text(replies.refund(turn.chat.refund_note, turn.chat.human_contact))
+    note = turn.chat.refund_note
+    return Text(turn.word("refund", replies.refund(note, turn.chat.human_contact), rule=replies.refund_rule(note)))
 
 
 def invoice(_message: Any, turn: Turn) -> Answer:
     """Say who makes invoices: a person."""
-    return Text(replies.invoice(turn.chat.human_contact))
+    return Text(turn.word("invoice", replies.invoice(turn.chat.human_contact)))
 
 
-def discount(_message: Any, _turn: Turn) -> Answer:
+def discount(_message: Any, turn: Turn) -> Answer:
     """Say that the price of a course is its price."""
-    return Text(replies.discount())
+    return Text(turn.word("discount", replies.discount()))
 
 
-def thanks(_message: Any, _turn: Turn) -> Answer:
+def thanks(_message: Any, turn: Turn) -> Answer:
     """Answer thanks."""
-    return Text(replies.thanks())
+    return Text(turn.word("thanks", replies.thanks()))
 
 
 def who(_message: Any, turn: Turn) -> Answer:
     """Say who is talking: a bot."""
-    return Text(replies.who(turn.chat.account_name))
+    return Text(turn.word("who", replies.who(turn.chat.account_name)))
 
 
-def fine(_message: Any, _turn: Turn) -> Answer:
+def fine(_message: Any, turn: Turn) -> Answer:
     """Answer 好的."""
-    return Text(replies.fine())
+    return Text(turn.word("fine", replies.fine()))
 
 
-def goodbye(_message: Any, _turn: Turn) -> Answer:
+def goodbye(_message: Any, turn: Turn) -> Answer:
     """Say goodbye."""
-    return Text(replies.goodbye())
+    return Text(turn.word("goodbye", replies.goodbye()))
 
 
-def wordless(_message: Any, _turn: Turn) -> Answer:
+def wordless(_message: Any, turn: Turn) -> Answer:
     """Answer a message of pictures and marks alone."""
-    return Text(replies.wordless())
+    return Text(turn.word("wordless", replies.wordless()))
 
 
-def media(message: Any, _turn: Turn) -> Answer:
+def media(message: Any, turn: Turn) -> Answer:
     """Acknowledge what cannot be read."""
-    return Text(replies.media(MEDIA.get(message.type, "内容")))
+    kind = MEDIA.get(message.type, "内容")
+    return Text(turn.word("media", replies.media(kind), kind=kind))
 
 
 def read_on(_message: Any, turn: Turn) -> Answer:

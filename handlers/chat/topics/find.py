@@ -144,7 +144,7 @@ def _show(turn: Turn, found: Suggested, head: str = "") -> str:
     """
     talk = turn.talk
     if not found.courses:
-        return replies.empty_shop() if not turn.shelf.courses else replies.no_more()
+        return turn.word("empty_shop", replies.empty_shop()) if not turn.shelf.courses else replies.no_more()
     talk.show([each.item_id for each in found.courses])
     turn.suggestions.shown(turn.tx, turn.openid, found.courses, turn.now)
     head = head or _head(turn, found)
@@ -165,7 +165,8 @@ def _head(turn: Turn, found: Suggested) -> str:
         return replies.relaxed_head(found.relaxed)
     if not found.answered:
         personal = any(each.basis in PERSONAL for each in found.courses)
-        return replies.nearest_head(words, personal=personal, known=turn.shelf.learners_known)
+        nearest = replies.nearest_head(words, personal=personal, known=turn.shelf.learners_known)
+        return turn.word("fallback", nearest, words=replies.looked_for(words))
     if found.meant:
         return replies.meant_head(turn.shelf.spell(found.meant))
     if wish.without and not words and not wish.limits:
