@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot import doors
+from bot.account.notifier import AccountNotifier
 from bot.config import Config
 from bot.counters import Counters
 from bot.jobs import Jobs
@@ -13,7 +14,9 @@ from bot.models import OutboxRow
 from bot.nightly import Nightly
 from bot.orders import Merchant, Orders
 from bot.outbox import Outbox
-from bot.ports import Clock, Messenger, OAuth, PayGateway, SystemClock
+from bot.ports import Clock, Messenger, Notifier, OAuth, PayGateway, SystemClock
+from bot.reach.hours import QuietHours
+from bot.reach.service import Reach
 from bot.store import SqliteStore, Store
 from bot.suggestions import Suggestions
 from recsys.text import Tokenizer
@@ -45,6 +48,7 @@ def open_shop(
     tell: Callable[[OutboxRow], str],
     gateway: PayGateway | None = None,
     messenger: Messenger | None = None,
+    notifier: Notifier | None = None,
     oauth: OAuth | None = None,
     clock: Clock | None = None,
     tokenizer: Tokenizer | None = None,
@@ -60,7 +64,6 @@ def open_shop(
     synonyms = doors.synonyms(config)
     store = SqliteStore(config.store.path)
     account = doors.account(config, store, clock)
-    messenger = messenger or account
     suggestions = Suggestions(config.recsys, tokenizer, synonyms, now=clock.now())
     counters = Counters(clock.now())
     orders = Orders(
@@ -71,14 +74,16 @@ def open_shop(
         order_minutes=config.pay.order_minutes,
         observer=suggestions,
     )
-    outbox = Outbox(
-        store,
-        messenger,
-        clock,
-        tell=tell,
+    reach = Reach(
+        messenger or account,
+        notifier or AccountNotifier(account),
+        forms=config.forms,
+        quiet=QuietHours.read(config.reach.quiet_hours),
+        public_url=config.server.public_url,
         message_quota=config.chat.message_quota,
         touch_quota=config.chat.touch_quota,
     )
+    outbox = Outbox(store, reach, clock, tell=tell)
     jobs = Jobs(
         store,
         clock,

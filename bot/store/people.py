@@ -16,9 +16,12 @@ KNOWN = (
     " (select group_concat(course_id, char(10)) from"
     "  (select course_id from entitlements where openid = f.openid order by granted_at, course_id)),"
     " (select group_concat(course_id, char(10)) from dislikes where openid = f.openid),"
-    " exists (select 1 from outbox where openid = f.openid and done_at is null and next_at is null)"
+    " exists (select 1 from outbox where openid = f.openid and done_at is null"
+    "  and (next_at is null or in_hand = 1))"
     " from followers f where openid = ?"
 )
+
+REACHED = ("consents", "sendings", "nudges", "arrivals")  # how a person came and was told things
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +144,7 @@ class Followers:
 
     def forget(self, openid: str) -> None:
         """Delete what is known of a person; what accounting needs is anonymised by ``Orders.anonymise``."""
-        for table in ("interests", "events", "dislikes", "quota", "outbox", "messages", "progress"):
+        for table in ("interests", "events", "dislikes", "quota", *REACHED, "outbox", "messages", "progress"):
             self._rows.run(f"delete from {table} where openid = ?", openid)
         self._rows.run("delete from entitlements where openid = ?", openid)
         self._rows.run("delete from followers where openid = ?", openid)
@@ -184,6 +187,7 @@ class Event:
     course_id: str
     detail: str
     at: datetime
+    channel: str = ""
 
 
 class Events:
@@ -193,14 +197,16 @@ class Events:
         self._rows = rows
 
     def add(self, openid: str, kind: str, now: datetime, *, course_id: str = "", detail: str = "") -> int:
-        """Append one event and return its number."""
+        """Append one event, with the channel by which the follower came last, and return its number."""
         return self._rows.insert(
-            "insert into events (openid, kind, course_id, detail, at) values (?, ?, ?, ?, ?)",
+            "insert into events (openid, kind, course_id, detail, at, channel) values (?, ?, ?, ?, ?,"
+            " coalesce((select channel from arrivals where openid = ?), ''))",
             openid,
             kind,
             course_id,
             detail,
             epoch(now),
+            openid,
         )
 
     def of_kinds(self, kinds: Iterable[str]) -> Iterable[Event]:
@@ -215,9 +221,9 @@ class Events:
     def of(self, openid: str) -> list[Event]:
         """Return everything recorded of one follower, oldest first."""
         rows = self._rows.all(
-            "select openid, kind, course_id, detail, at from events where openid = ? order by id", openid
+            "select openid, kind, course_id, detail, at, channel from events where openid = ? order by id", openid
         )
-        return [Event(row[0], row[1], row[2], row[3], instant(row[4])) for row in rows]
+        return [Event(row[0], row[1], row[2], row[3], instant(row[4]), row[5]) for row in rows]
 
     def about_courses(self, kinds: Iterable[str]) -> Iterable[Event]:
         """Return all events of some kinds that name a course, oldest first."""

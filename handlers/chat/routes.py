@@ -11,7 +11,7 @@ from typing import Any
 
 from handlers.chat import reading, replies
 from handlers.chat.answers import Answer, Later, Text
-from handlers.chat.topics import card, desk, find, mine
+from handlers.chat.topics import card, desk, find, mine, notified
 from handlers.chat.turn import Turn
 
 Topic = Callable[[Any, Turn], Answer | Later]
@@ -135,6 +135,12 @@ EVENTS: Mapping[str, Topic] = {
     "unsubscribe_event": desk.unfollow,
     "scan_event": desk.scan,
     "view_event": desk.ignore,
+    "templatesendjobfinish_event": notified.template_finished,
+    "subscribe_msg_popup_event": notified.answered,
+    "subscribe_msg_change_event": notified.answered,
+    "subscribe_msg_sent_event": notified.notice_sent,
+    "user_authorization_revoke_event": notified.revoked,
+    "user_authorization_cancellation_event": notified.cancelled,
     "location_event": desk.ignore,
     "unknown_event": desk.ignore,
 }
