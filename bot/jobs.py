@@ -25,6 +25,7 @@ LEASE = timedelta(seconds=30)
 ABANDONED = timedelta(seconds=60)
 UNANSWERED = "success"  # what a repeat gets: WeChat's word for "nothing to say"
 KEEP_MESSAGES = timedelta(days=3)
+KEEP_SENDINGS = timedelta(days=90)
 PURGE_EVERY = timedelta(hours=1)
 
 
@@ -79,6 +80,7 @@ class Jobs:
             self._purged = now
             await self._store.write(lambda tx: tx.messages.purge(now - KEEP_MESSAGES))
             await self._store.write(lambda tx: tx.tokens.purge(now))
+            await self._store.write(lambda tx: tx.sendings.purge(now - KEEP_SENDINGS))
         return done
 
     async def _answer_abandoned(self, now: datetime) -> int:

@@ -107,7 +107,7 @@ def fill(form: Form, values: Mapping[str, str]) -> Filled:
     data = {}
     for name, pattern in form.fields.items():
         kind = _kind(name)
-        text = EMOJI.sub("", " ".join(pattern.format_map(values).split()))
+        text = " ".join(EMOJI.sub("", pattern.format_map(values)).split())
         if kind == "thing" and len(text) > SHORT:
             text = text[: SHORT - 1] + "…"
         if problem := refusal(name, text):

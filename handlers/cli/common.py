@@ -56,6 +56,14 @@ HEADINGS = {
     "name": "人群",
     "people": "人数",
     "courses": "爱学的课",
+    "scene": "渠道",
+    "expires_at": "到期",
+    "url": "码里的网址",
+    "scans": "已关注者扫码",
+    "follows": "扫码关注",
+    "followers": "现有关注者",
+    "active": "有互动的人",
+    "orders": "付款订单",
 }
 WORDS = {
     "status": {"draft": "草稿", "published": "已上架", "retired": "已下架"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 from dataclasses import asdict
@@ -12,11 +13,13 @@ import click
 
 from bot.errors import NotAllowed, NotFound
 from bot.models import Follower, OrderState
-from handlers.cli.common import Desk, confirm, iso, show, show_one
+from handlers.chat.answers import clean
+from handlers.cli.common import Desk, Failure, confirm, iso, show, show_one
 from recsys.profile import Profile
 
 SHOWN_TERMS = 10
 EVERY = 1_000_000
+LONGEST_NOTE = 1800  # bytes: a text message holds 2,000
 
 
 @click.group("followers", help="关注者：查看、导出、删除。")
@@ -75,6 +78,30 @@ def forget(desk: Desk, openid: str, yes: bool) -> None:
     click.echo("已删除")
 
 
+@group.command("tell", help="给一位关注者发一句话；现在不能打扰或发不到，就等到能告知的时候。")
+@click.argument("openid")
+@click.argument("text")
+@click.pass_obj
+def tell(desk: Desk, openid: str, text: str) -> None:
+    """Leave a word for a follower; the running server tells it when and how it may."""
+    said, now = clean(text).strip(), datetime.now(UTC)
+    if not said or len(said.encode()) > LONGEST_NOTE:
+        raise Failure(f"要说的话应在 1 到 {LONGEST_NOTE // 3} 个字之间")
+    digest = hashlib.blake2b(f"{openid}\n{said}\n{now:%Y-%m-%d}".encode(), digest_size=12).hexdigest()
+
+    def work(tx: Any) -> bool:
+        if not _get(tx, openid).subscribed:
+            raise NotAllowed(f"{openid} 没有关注公众号，不能主动发消息")
+        put: bool = tx.outbox.put("note", digest, openid, {"content": said}, now, due=now)
+        return put
+
+    with desk.store() as store:
+        put = store.write_now(work, durable=True)
+    if not put:
+        raise Failure("今天已经给这位关注者留过同样的话，没有再发")
+    click.echo("已交给消息服务器；夜间不打扰，一天最多主动说一句，发不到就等对方下次说话时告知")
+
+
 def _forgettable(tx: Any, openid: str) -> None:
     _get(tx, openid)
     if any(order.state is OrderState.PENDING for order in tx.orders.of(openid, limit=EVERY)):
@@ -95,6 +122,9 @@ def _everything(tx: Any, openid: str) -> dict[str, Any]:
         "follower": {**asdict(follower), **_row(tx, follower)},
         "profile": json.loads(tx.interests.get(openid) or "{}"),
         "events": [asdict(event) for event in tx.events.of(openid)],
+        "allowed_notices": [asdict(each) for each in tx.consents.of(openid)],
+        "told": [asdict(each) for each in tx.sendings.of(openid)],
+        "came_by": tx.arrivals.of(openid),
         "hidden_courses": tx.dislikes.of(openid),
         "courses": [
             {**asdict(each), "finished": sorted(tx.lessons.finished(openid, each.course_id))} for each in owned
