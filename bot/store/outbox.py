@@ -9,6 +9,7 @@ from datetime import datetime
 from bot.models import OutboxRow
 from bot.store.rows import Row, Rows, epoch, instant
 
+ABOUT_MONEY = ("paid", "paid_twice", "refunded")  # whoever paid is told, whenever they come back
 OUTBOX = "id, kind, key, openid, payload, created_at, attempts"
 
 
@@ -116,23 +117,14 @@ class Outbox:
         )
         return [_row(row) for row in rows]
 
-    def settle_key(self, kind: str, key: str, outcome: str, now: datetime) -> bool:
-        """Settle by name, because the follower learnt it another way."""
-        return bool(
-            self._rows.run(
-                "update outbox set done_at = ?, outcome = ? where kind = ? and key = ? and done_at is null",
-                epoch(now),
-                outcome,
-                kind,
-                key,
-            )
-        )
-
     def drop_for(self, openid: str, now: datetime) -> None:
-        """Settle everything that was still to be told to somebody who left."""
+        """Settle what was still to be told to somebody who left; news of money waits for their next chat."""
+        marks = ",".join("?" for _ in ABOUT_MONEY)
         self._rows.run(
             "update outbox set done_at = ?, outcome = 'unfollowed' where openid = ? and done_at is null"
-            " and kind <> 'paid'",
+            f" and kind not in ({marks})",
             epoch(now),
             openid,
+            *ABOUT_MONEY,
         )
+        self._rows.run("update outbox set next_at = null where openid = ? and done_at is null", openid)
