@@ -191,6 +191,7 @@ class ChatSettings:
     account_name: str = _setting("知课")
     list_size: int = _setting(5, _between(1, 5))
     context_minutes: int = _setting(30, _between(1, 1440))
+    keep_unfollowed_days: int = _setting(30, _between(0, 365))
     reply_deadline_seconds: float = _setting(4.3, _between(0.05, 4.8))
     message_quota: int = _setting(5, _between(0, 20))
     touch_quota: int = _setting(3, _between(0, 20))

@@ -5,6 +5,7 @@
     ├── ImportRefused            a file of courses has bad rows; nothing was imported
     ├── NotFound                 an id that the command or the page was given does not exist
     ├── NotAllowed               a move that the state of the thing forbids
+    │   └── CannotBuy            ... a wish to buy or to pay; why, the front desk puts into words
     ├── StoreError               the database did not take the change
     ├── AccountError             api.weixin.qq.com said no (errcode, errmsg, rid)
     │   └── AccountUnknown       ... or said nothing we can rely on
@@ -23,6 +24,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 
 
 class ZhikeError(Exception):
@@ -54,6 +56,23 @@ class NotFound(ZhikeError):
 
 class NotAllowed(ZhikeError):
     """The thing exists, but not in a state that allows this."""
+
+
+class Obstacle(StrEnum):
+    """What stands in the way of a wish to buy or to pay."""
+
+    OFF_SALE = "off_sale"
+    IN_WECHAT_ONLY = "in_wechat_only"
+    SETTLED = "settled"
+    OVER = "over"
+
+
+class CannotBuy(NotAllowed):
+    """Nothing can be bought or paid here. Whoever answers the follower words ``why``; the text is for the log."""
+
+    def __init__(self, why: Obstacle) -> None:
+        super().__init__(why.value)
+        self.why = why
 
 
 class StoreError(ZhikeError):

@@ -1,6 +1,7 @@
 """What runs by the clock: the outbox, questions to WeChat Pay, expiry, the shelf, and housekeeping.
 
-``run_due`` does one round and is what tests call; ``run_forever`` repeats it until it is stopped.
+Each job has rounds of its own, so that a slow one (WeChat Pay does not answer) keeps none of the others waiting.
+``run_due`` does one round of every job and is what tests call; ``run_forever`` repeats them until it is stopped.
 """
 
 from __future__ import annotations
@@ -8,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
+from bot import privacy
 from bot.counters import Counters
 from bot.nightly import Nightly
 from bot.orders import Orders
@@ -22,11 +24,22 @@ from bot.suggestions import Suggestions
 
 log = logging.getLogger("zhike.jobs")
 LEASE = timedelta(seconds=30)
+BEAT_SECONDS = 10.0  # how often a lease is prolonged while its work goes on
 ABANDONED = timedelta(seconds=60)
 UNANSWERED = "success"  # what a repeat gets: WeChat's word for "nothing to say"
 KEEP_MESSAGES = timedelta(days=3)
 KEEP_SENDINGS = timedelta(days=90)
 PURGE_EVERY = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One kind of work, the lock under which it runs, and the bell that asks for a round now."""
+
+    name: str
+    work: Callable[[], Awaitable[int | None]]
+    alone: asyncio.Lock = field(default_factory=asyncio.Lock)
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Jobs:
@@ -43,6 +56,7 @@ class Jobs:
         nightly: Nightly,
         counters: Counters,
         pause_seconds: float,
+        keep_unfollowed: timedelta,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -52,39 +66,88 @@ class Jobs:
         self._nightly = nightly
         self._counters = counters
         self._pause = pause_seconds
+        self._keep_unfollowed = keep_unfollowed
         self._holder = secrets.token_hex(8)
-        self._wake = asyncio.Event()
         self._stopped = False
         self._purged: datetime | None = None
+        self._jobs = (
+            _Job("outbox", self._tell),
+            _Job("orders", self._settle_money),
+            _Job("abandoned", self._answer_abandoned),
+            _Job("training", self._train),
+            _Job("shelf", self._renew_shelf),
+            _Job("purge", self._purge),
+        )
 
     def wake(self) -> None:
-        """Ask for a round now: something is waiting to be told."""
-        self._wake.set()
+        """Ask for a round of every job now: something is waiting to be told, or to be asked."""
+        for job in self._jobs:
+            job.wake.set()
 
     def stop(self) -> None:
-        """Let the round that is running be the last: a message that is on its way is noted as sent."""
+        """Let the rounds that are running be the last: a message that is on its way is noted as sent."""
         self._stopped = True
-        self._wake.set()
+        self.wake()
 
     async def run_due(self) -> int:
         """Do everything whose moment has come, once; returns how much that was."""
-        now = self._clock.now()
-        done = await self._guarded("outbox", self._outbox.send_due())
-        leased = await self._store.write(lambda tx: tx.leases.take("money", self._holder, now, now + LEASE))
-        if leased:
-            done += await self._guarded("orders", self._orders.run_due())
-        done += await self._guarded("abandoned", self._answer_abandoned(now))
-        done += await self._guarded("training", self._nightly.start_if_due())
-        done += await self._guarded("shelf", self._suggestions.refresh(self._store, now))
-        if self._purged is None or now - self._purged > PURGE_EVERY:
-            self._purged = now
-            await self._store.write(lambda tx: tx.messages.purge(now - KEEP_MESSAGES))
-            await self._store.write(lambda tx: tx.tokens.purge(now))
-            await self._store.write(lambda tx: tx.sendings.purge(now - KEEP_SENDINGS))
-        return done
+        return sum(await asyncio.gather(*(self._round(job) for job in self._jobs)))
 
-    async def _answer_abandoned(self, now: datetime) -> int:
+    async def run_forever(self) -> None:
+        """Repeat the rounds of each job until ``stop``; one that fails is logged and comes again all the same."""
+        async with asyncio.TaskGroup() as group:
+            for job in self._jobs:
+                group.create_task(self._repeat(job))
+        await self._store.write(lambda tx: tx.leases.leave(self._holder))
+
+    async def _repeat(self, job: _Job) -> None:
+        while not self._stopped:
+            await self._round(job)
+            try:
+                async with asyncio.timeout(self._pause):
+                    await job.wake.wait()
+            except TimeoutError:
+                pass
+            job.wake.clear()
+
+    async def _round(self, job: _Job) -> int:
+        """Run one job, never twice at once; one that fails leaves the others alone."""
+        async with job.alone:
+            try:
+                done = await job.work()
+            except Exception:
+                self._counters.job_failures[job.name] += 1
+                log.exception("jobs.failed job=%s", job.name)
+                return 0
+            if done is None:
+                return 0
+            self._counters.job_done_at[job.name] = self._clock.now()
+            return int(done)
+
+    # The jobs: each returns how much it did, None when it is not ours to do ------------------------------------
+
+    async def _tell(self) -> int:
+        return await self._outbox.send_due()
+
+    async def _settle_money(self) -> int | None:
+        """Ask WeChat Pay, under a lease that is kept for as long as its answers take."""
+        if not await self._lease_money():
+            return None
+        work = asyncio.ensure_future(self._orders.run_due())
+        try:
+            while not (await asyncio.wait({work}, timeout=BEAT_SECONDS))[0]:
+                await self._lease_money()
+        finally:
+            work.cancel()  # does nothing to work that is done
+        return work.result()
+
+    async def _lease_money(self) -> bool:
+        now = self._clock.now()
+        return await self._store.write(lambda tx: tx.leases.take("money", self._holder, now, now + LEASE))
+
+    async def _answer_abandoned(self) -> int:
         """Tell the senders of messages whose worker died that nothing will come of them."""
+        now = self._clock.now()
 
         def work(tx: Tx) -> int:
             abandoned = tx.messages.silent_since(now - ABANDONED)
@@ -95,29 +158,18 @@ class Jobs:
 
         return await self._store.write(work)
 
-    async def run_forever(self) -> None:
-        """Repeat rounds until ``stop``; a round that fails is logged and the next one comes all the same."""
-        while not self._stopped:
-            try:
-                await self.run_due()
-            except Exception:
-                self._counters.job_failures["round"] += 1
-                log.exception("jobs.round_failed")
-            try:
-                async with asyncio.timeout(self._pause):
-                    await self._wake.wait()
-            except TimeoutError:
-                pass
-            self._wake.clear()
-        await self._store.write(lambda tx: tx.leases.leave(self._holder))
+    async def _train(self) -> bool:
+        return await self._nightly.start_if_due()
 
-    async def _guarded(self, name: str, job: Coroutine[Any, Any, int | bool]) -> int:
-        """Run one job of a round; one that fails does not keep the others from running."""
-        try:
-            done = int(await job)
-        except Exception:
-            self._counters.job_failures[name] += 1
-            log.exception("jobs.failed job=%s", name)
-            return 0
-        self._counters.job_done_at[name] = self._clock.now()
-        return done
+    async def _renew_shelf(self) -> bool:
+        return await self._suggestions.refresh(self._store, self._clock.now())
+
+    async def _purge(self) -> int | None:
+        now = self._clock.now()
+        if self._purged is not None and now - self._purged <= PURGE_EVERY:
+            return None
+        self._purged = now
+        await self._store.write(lambda tx: tx.messages.purge(now - KEEP_MESSAGES))
+        await self._store.write(lambda tx: tx.tokens.purge(now))
+        await self._store.write(lambda tx: tx.sendings.purge(now - KEEP_SENDINGS))
+        return await privacy.forget_departed(self._store, now - self._keep_unfollowed)

@@ -112,6 +112,9 @@ class Follower:
     last_seen_at: datetime | None = None
 
 
+ANONYMOUS = "anon-"  # begins the alias that takes the place of a forgotten person's openid
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """A wish to buy one course at one price; title and price are frozen when it is placed.
@@ -131,6 +134,11 @@ class Order:
     paid_attempt: str = ""
     source: str = ""
     session: str = ""
+
+    @property
+    def owner(self) -> str:
+        """The openid of whoever can be told of the order; empty for a browser, and once they were forgotten."""
+        return "" if self.openid.startswith(ANONYMOUS) else self.openid
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,16 +6,15 @@ import asyncio
 import logging
 import os
 from concurrent.futures import ProcessPoolExecutor
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from multiprocessing import get_context
 
 from bot.config import Config
 from bot.errors import NotAllowed
-from bot.ports import Clock, SystemClock
+from bot.ports import BEIJING, Clock, SystemClock
 from bot.store import SqliteStore, Store, Tx
 
 log = logging.getLogger("zhike.nightly")
-BEIJING = timezone(timedelta(hours=8))
 NIGHT_HOURS = range(2, 6)  # Beijing time: the fewest followers chat
 AGAIN_AFTER = timedelta(hours=20)
 

@@ -15,10 +15,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
+from bot import refunding
 from bot.errors import (
     AlreadyPaid,
+    CannotBuy,
     NotAllowed,
     NotFound,
+    Obstacle,
     PayRejected,
     PayUnknown,
     TradeClosed,
@@ -39,6 +42,7 @@ from bot.models import (
     TradeType,
 )
 from bot.ports import Clock, PayGateway, PrepayOrder
+from bot.refunding import UNFINISHED
 from bot.store import Store, Tx
 
 log = logging.getLogger("zhike.orders")
@@ -46,12 +50,10 @@ log = logging.getLogger("zhike.orders")
 OPEN = (AttemptState.NEW, AttemptState.NOTPAY)
 UNSETTLED = (*OPEN, AttemptState.CLOSING)
 IN_FLIGHT = timedelta(seconds=30)  # twice the client's time-out and then some: the order may still reach WeChat
-UNFINISHED = (RefundState.NEW, RefundState.PROCESSING, RefundState.ABNORMAL)
 QUERY_DELAYS = (5, 30, 60, 180, 300, 600, 1800)
 REFUND_DELAYS = (60, 300, 1800, 7200, 21600, 86400)
 GRACE = timedelta(seconds=30)
 LEAST_TIME_TO_PAY = timedelta(minutes=2)
-BETWEEN_REFUNDS = timedelta(seconds=60)
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
@@ -156,10 +158,10 @@ class Orders:
         if openid and tx.entitlements.get(openid, course_id):
             return Placed(Outcome.OWNED, course, ended=self._end(tx, pending, now))
         if not course.on_sale:
-            raise NotAllowed(f"《{course.title}》现在不在售")
+            raise CannotBuy(Obstacle.OFF_SALE)
         if course.free:
             if not openid:
-                raise NotAllowed("免费课请在微信里打开领取")
+                raise CannotBuy(Obstacle.IN_WECHAT_ONLY)
             tx.entitlements.grant(Entitlement(openid, course_id, "free", "", now))
             self._observer.bought(tx, openid, course, now)
             return Placed(Outcome.GRANTED, course, ended=self._end(tx, pending, now))
@@ -200,7 +202,7 @@ class Orders:
 
         An open order at another price, or with too little time left, is replaced and ends as if it were over time.
         ``openid`` may be empty outside WeChat; then the order belongs to the browser ``session`` until its payer
-        is known. ``NotFound`` and ``NotAllowed`` say why nothing can be bought.
+        is known. ``NotFound`` and ``CannotBuy`` say why nothing can be bought.
         """
         now = self._clock.now()
         placed = await self._store.write(
@@ -315,9 +317,9 @@ class Orders:
         if order is None:
             raise NotFound(f"没有订单 {order_no}")
         if order.state is not OrderState.PENDING:
-            raise NotAllowed(f"订单 {order_no} 现在是 {order.state}，不能再付款")
+            raise CannotBuy(Obstacle.SETTLED)
         if order.expires_at <= now:
-            raise NotAllowed(f"订单 {order_no} 已过付款时间")
+            raise CannotBuy(Obstacle.OVER)
         return order
 
     async def _close_others(self, order_no: str, trade_type: TradeType, payer: str) -> None:
@@ -552,29 +554,25 @@ class Orders:
         tx.refunds.add(refund)
         return refund
 
-    async def refund(self, order_no: str, amount_fen: int | None, reason: str) -> Refund:
+    async def refund(self, order_no: str, amount_fen: int | None, reason: str, *, payment: str = "") -> Refund:
         """Give money back, all that is left when ``amount_fen`` is None; ``NotAllowed`` says why not.
 
-        The row stands before the call; a refund counts as done only when WeChat says SUCCESS.
+        ``payment`` names the attempt to give back, for an order that was paid more than once. The row stands
+        before the call; a refund counts as done only when WeChat says SUCCESS.
         """
+        before = await self._store.read(lambda tx: refunding.find(tx, order_no, payment))
+        for each in before.refunds:
+            if each.state is RefundState.REJECTED:
+                await self._be_sure_it_is_dead(each)
         now = self._clock.now()
 
         def work(tx: Tx) -> Refund:
-            order = tx.orders.get(order_no)
-            if order is None:
-                raise NotFound(f"没有订单 {order_no}")
-            if order.state not in (OrderState.PAID, OrderState.REFUNDED_PART):
-                raise NotAllowed(f"订单 {order_no} 现在是 {order.state}，没有可退的钱")
-            attempt = tx.attempts.get(order.paid_attempt)
-            assert attempt is not None, "a paid order names its attempt"
-            earlier = [each for each in tx.refunds.of(order_no) if each.out_trade_no == attempt.out_trade_no]
-            self._check_refund(earlier, now)
-            live = [e for e in earlier if e.state not in (RefundState.CLOSED, RefundState.REJECTED)]
-            left = attempt.total_fen - sum(each.amount_fen for each in live)
-            amount = left if amount_fen is None else amount_fen
-            if not 0 < amount <= left:
-                raise NotAllowed(f"订单 {order_no} 最多还能退 {left // 100}.{left % 100:02d} 元")
-            return self._add_refund(tx, order, attempt, amount, reason, now)
+            found = refunding.find(tx, order_no, payment)
+            refunding.check_moment(found, now)
+            amount = found.left_fen if amount_fen is None else amount_fen
+            if not 0 < amount <= found.left_fen:
+                raise NotAllowed(f"订单 {order_no} 最多还能退 {refunding.yuan(found.left_fen)} 元")
+            return self._add_refund(tx, found.order, found.attempt, amount, reason, now)
 
         refund = await self._store.write(work, durable=True)
         await self.push_refund(refund.out_refund_no)
@@ -582,12 +580,21 @@ class Orders:
         assert fresh is not None
         return fresh
 
-    @staticmethod
-    def _check_refund(earlier: list[Refund], now: datetime) -> None:
-        if any(each.state in UNFINISHED for each in earlier):
-            raise NotAllowed("上一笔退款还没有结果，请先用 orders sync 查询")
-        if any(now - each.created_at < BETWEEN_REFUNDS for each in earlier):
-            raise NotAllowed("两笔退款之间至少间隔 60 秒，请稍后再试")
+    async def _be_sure_it_is_dead(self, refund: Refund) -> None:
+        """Ask about a refund that was refused before another number is used: it may have been taken after all."""
+        number = refund.out_refund_no
+        try:
+            facts = await self._gateway.query_refund(number)
+        except (PayUnknown, PayRejected) as error:
+            log.warning("refund.query_failed no=%s error=%s", number, error)
+            raise NotAllowed(f"还问不到上一笔退款 {number} 的结果，没有再退，请稍后再试") from None
+        if facts is None:
+            return
+        await self.book_refund(facts)
+        if facts.status != RefundState.CLOSED:
+            raise NotAllowed(
+                f"上一笔退款 {number} 微信其实已经受理，没有再退；用 orders sync {refund.order_no} 查询"
+            )
 
     async def push_refund(self, out_refund_no: str) -> None:
         """Send a refund that WeChat does not know yet, or ask about one that it does."""
@@ -642,6 +649,8 @@ class Orders:
                 self._refund_succeeded(tx, refund, now)
         elif facts.status == "PROCESSING":
             tx.refunds.move(refund.out_refund_no, RefundState.PROCESSING, (RefundState.NEW, RefundState.REJECTED))
+            if refund.state is RefundState.REJECTED:  # nobody would ask about it any more
+                tx.refunds.schedule(refund.out_refund_no, now + timedelta(seconds=REFUND_DELAYS[0]))
         elif facts.status in {"ABNORMAL", "CLOSED"}:
             tx.refunds.move(refund.out_refund_no, RefundState(facts.status), open_states)
             tx.anomalies.add(
@@ -660,6 +669,6 @@ class Orders:
             tx.orders.mark_refunded(order.order_no, whole=whole)
             if whole:
                 tx.entitlements.revoke(order.openid, order.course_id, order.order_no)
-        if order.openid:
+        if order.owner:
             payload = {"title": order.title, "amount_fen": refund.amount_fen, "order_no": order.order_no}
-            tx.outbox.put("refunded", refund.out_refund_no, order.openid, payload, now, due=now)
+            tx.outbox.put("refunded", refund.out_refund_no, order.owner, payload, now, due=now)

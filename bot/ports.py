@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Protocol
 
 from bot.models import Notice, RefundFacts, Trade, TradeType
+
+BEIJING = timezone(timedelta(hours=8))  # the time of day of WeChat Pay and of the people who read ours
 
 
 class Clock(Protocol):

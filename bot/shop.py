@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from bot import doors
 from bot.account.notifier import AccountNotifier
@@ -93,6 +94,7 @@ def open_shop(
         nightly=Nightly(config, store, clock),
         counters=counters,
         pause_seconds=config.recsys.refresh_seconds,
+        keep_unfollowed=timedelta(days=config.chat.keep_unfollowed_days),
     )
     orders.on_news(jobs.wake)
     return Shop(config, store, clock, gateway, oauth or account, orders, suggestions, outbox, jobs, counters)

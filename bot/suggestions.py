@@ -294,6 +294,10 @@ class Suggestions:
             return wish
         return replace(wish, max_fen=cap_fen)
 
+    def prepare(self, text: str) -> None:
+        """Work out what a text asks for ahead of a transaction, which then finds it remembered."""
+        self.shelf.search.asked(self.understand(text).subject)
+
     def words(self, text: str) -> tuple[str, ...]:
         """Return the words of a message that tell what somebody is interested in."""
         return self._tokenizer.words(text[:LONGEST_TEXT])

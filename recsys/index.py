@@ -1,17 +1,15 @@
 """The course index: one immutable snapshot of what the items say, built for look-up by term.
 
-TF-IDF weights, posting lists, titles and sketches live here; scores and their order are ``recommender.py``.
+TF-IDF weights, posting lists and sketches live here; scores and their order are ``recommender.py``.
 """
 
 from __future__ import annotations
 
 import sys
 from array import array
-from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from itertools import accumulate
 from typing import Any, TypeVar
 
 import numpy as np
@@ -53,7 +51,6 @@ class CourseIndex:
         self,
         *,
         ids: tuple[str, ...],
-        titles: Sequence[str],
         analysed: dict[str, _Analysed],
         weights: _Weights,
         tokenizer: Tokenizer,
@@ -63,7 +60,6 @@ class CourseIndex:
         self._position = {item_id: at for at, item_id in enumerate(ids)}
         self.analysed, self.tokenizer, self.names = analysed, tokenizer, names  # for the next build
         self._weights = weights
-        self._titles = _Titles(ids, titles)
 
     @classmethod
     def build(cls, items: Iterable[Item], tokenizer: Tokenizer, previous: CourseIndex | None = None) -> CourseIndex:
@@ -82,7 +78,6 @@ class CourseIndex:
         analysed = {item.item_id: _analyse(item, tokenizer, known, new_names) for item in ordered}
         return cls(
             ids=tuple(item.item_id for item in ordered),
-            titles=[item.title for item in ordered],
             analysed=analysed,
             weights=_weigh(list(analysed.values())),
             tokenizer=tokenizer,
@@ -125,19 +120,25 @@ class CourseIndex:
             for term_id, value in zip(weights.row_terms[span].tolist(), weights.by_row[span].tolist(), strict=True)
         ]
 
+    def shares(self, positions: Sequence[int], wanted: Mapping[str, float]) -> list[list[tuple[str, float]]]:
+        """Return for each position the terms of ``wanted`` that it says, with its weight times theirs."""
+        weights = self._weights
+        term_ids = weights.term_ids
+        by_id = {term_ids[term]: (term, weight) for term, weight in wanted.items() if term in term_ids}
+        found = []
+        for position in positions:
+            span = slice(weights.row_starts[position], weights.row_starts[position + 1])
+            said = zip(weights.row_terms[span].tolist(), weights.by_row[span].tolist(), strict=True)
+            hits = [(by_id[term_id], value) for term_id, value in said if term_id in by_id]
+            found.append([(term, weight * value) for (term, weight), value in hits])
+        return found
+
     def terms_of(self, item_id: str, limit: int = 20) -> tuple[tuple[str, float], ...]:
         """Return the item's ``limit`` weightiest terms, heaviest first; nothing for an unknown item."""
         at = self.position(item_id)
         if at is None:
             return ()
         return tuple(sorted(self.row(at), key=lambda pair: (-pair[1], pair[0]))[:limit])
-
-    def find_title(self, text: str, limit: int = 5) -> tuple[str, ...]:
-        """Return the ids whose title is ``text``, begins with it, or contains it: in this order, short before long.
-
-        Case, width and spaces do not matter. Nothing for an empty text.
-        """
-        return self._titles.find(text, limit)
 
     def sketches(self, positions: Sequence[int]) -> NDArray[np.float32]:
         """Return one unit row for each position; products of rows approximate the cosine of the items."""
@@ -265,41 +266,3 @@ def _sketch(matrix: Any, terms: Iterable[str]) -> NDArray[np.float32]:
 def _sealed(numbers: _Array) -> _Array:
     numbers.setflags(write=False)
     return numbers
-
-
-class _Titles:
-    """Titles to look up: a dictionary for the equal, and one long string, shortest first, for the rest."""
-
-    def __init__(self, ids: Sequence[str], titles: Sequence[str]) -> None:
-        keyed = [(_title_key(title), item_id) for title, item_id in zip(titles, ids, strict=True)]
-        keyed = sorted((pair for pair in keyed if pair[0]), key=lambda pair: (len(pair[0]), pair[1]))
-        self._exact: dict[str, list[str]] = {}
-        for key, item_id in keyed:
-            self._exact.setdefault(key, []).append(item_id)
-        self._ids = [item_id for _, item_id in keyed]
-        lengths = [len(key) + 1 for key, _ in keyed]
-        self._starts = list(accumulate(lengths, initial=0))
-        self._joined = "\n" + "\n".join(key for key, _ in keyed) + "\n"
-
-    def find(self, text: str, limit: int) -> tuple[str, ...]:
-        if limit < 1:
-            raise ValueError(f"limit must be at least 1, not {limit}")
-        key = _title_key(text)
-        if not key:
-            return ()
-        found = dict.fromkeys(self._exact.get(key, ()))
-        if key in self._joined:
-            self._scan("\n" + key, found, limit)
-            self._scan(key, found, limit)
-        return tuple(found)[:limit]
-
-    def _scan(self, pattern: str, found: dict[str, None], limit: int) -> None:
-        at = 0
-        while len(found) < limit and (at := self._joined.find(pattern, at)) >= 0:
-            line = bisect_right(self._starts, at) - 1  # starts[i] is the line break before title i
-            found.setdefault(self._ids[line])
-            at = self._starts[line + 1]
-
-
-def _title_key(text: str) -> str:
-    return normalise(text).replace(" ", "")

@@ -115,16 +115,32 @@ class Recommender:
         at = [self._known(hit.item_id) for hit in hits]
         if not at:
             return []
-        share = self.settings.query_weight / (max(hit.score for hit in hits) or 1.0)
-        evidence = self._evidence([*self._liked(profile), *voices])
-        chosen = at[:k]
-        if not keep_order:
-            scores = evidence.total.copy()
-            scores[at] += [share * hit.score for hit in hits]
-            best = self._best(np.array(sorted(at), np.intp), scores, max(k, self.settings.pool))
-            chosen = self._varied(best, scores, k, self.settings.found_variety)
-        asked = {place: _asked_parts(hit, share) for place, hit in zip(at, hits, strict=True)}
-        return [_with(asked[place], rest) for place, rest in zip(chosen, evidence.explain(chosen), strict=True)]
+        share = self.settings.query_weight / (max([hit.score for hit in hits]) or 1.0)
+        if keep_order:
+            del at[k:]
+        rests = self._rests(at, profile, voices)
+        found = [_with(_asked_parts(hit, share), rest) for hit, rest in zip(hits, rests, strict=False)]
+        if keep_order:
+            return found
+        scored = {place: (each.score, self._popular[place], each) for place, each in zip(at, found, strict=True)}
+        best = sorted(scored, key=lambda place: (-scored[place][0], -scored[place][1], place))
+        best = best[: max(k, self.settings.pool)]
+        values = np.array([scored[place][0] for place in best])
+        return [scored[place][2] for place in self._varied(best, values, k, self.settings.found_variety)]
+
+    def _rests(
+        self, at: Sequence[int], profile: Mapping[str, float] | None, voices: Sequence[Voice]
+    ) -> list[Recommendation]:
+        """Return what ``recommend`` without a query says of a few items, looked up from the items' side."""
+        liked = _unit_at_most(profile or {}, self.settings.interest_weight)
+        rests = self._evidence(voices).explain(at)
+        if not liked:
+            return rests
+        shares = self.index.shares(at, liked)
+        return [
+            _with(tuple([Part("interest", term, value) for term, value in said]), rest)
+            for said, rest in zip(shares, rests, strict=True)
+        ]
 
     def explain_found(
         self,
@@ -207,7 +223,7 @@ class Recommender:
 
     def _choose(self, candidates: Ints, scores: Floats, k: int) -> list[int]:
         best = self._best(candidates, scores, max(k, self.settings.pool))
-        return self._varied(best, scores, k, self.settings.variety)
+        return self._varied(best, scores[best], k, self.settings.variety)
 
     def _best(self, candidates: Ints, scores: Floats, n: int) -> list[int]:
         """Return the ``n`` best of the ascending ``candidates``; ties by popularity, then position."""
@@ -219,12 +235,11 @@ class Recommender:
         best: list[int] = candidates[order].tolist()
         return best
 
-    def _varied(self, best: list[int], scores: Floats, k: int, variety: float) -> list[int]:
-        """Choose ``k`` of ``best`` by maximal marginal relevance: good, and unlike those already chosen."""
+    def _varied(self, best: list[int], values: Floats, k: int, variety: float) -> list[int]:
+        """Choose ``k`` of ``best``, worth ``values``, by maximal marginal relevance: good, but not alike."""
         if variety == 0 or min(k, len(best)) <= 1:
             return best[:k]
         rows = self.index.sketches(best)
-        values = scores[best]
         gain = values * ((1 - variety) / max(abs(values[0]), abs(values[-1]), 1e-12))
         nearest = rows @ rows[0]
         picked = [0]

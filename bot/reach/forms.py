@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from bot.models import OutboxRow
-from bot.reach.hours import BEIJING
+from bot.ports import BEIJING
 
 SHORT = 20
 EMOJI = re.compile("[\U00010000-\U0010ffff\u2600-\u27bf\ufe0f\u200d\u20e3]")

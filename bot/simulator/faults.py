@@ -33,6 +33,7 @@ class Faults:
     pay_busy: int = 0  # next n calls: HTTP 429 FREQUENCY_LIMITED
     pay_lost_before: int = 0
     pay_lost_after: int = 0  # an order made, closed or refunded, and the answer lost
+    refunds_refused: int = 0  # next n refund requests: 403 NO_AUTH, and nothing was done
     signtest_replies: int = 0  # next n 2xx answers carry a WECHATPAY/SIGNTEST signature
     refund_status: Literal["PROCESSING", "ABNORMAL", "CLOSED"] | None = (
         None  # where new refunds end, instead of SUCCESS

@@ -159,6 +159,8 @@ class MchHandler(ApiHandler):
         """POST /v3/refund/domestic/refunds: accepted as PROCESSING; where it ends is told by notice and query."""
         stage, body = self.stage, self._json()
         check_refund(body)
+        if stage.faults.take("refunds_refused"):
+            raise PayRefusal(403, "NO_AUTH", "商户号没有退款权限")
         trade, refund = stage.book.refund(body, "PROCESSING", stage.now())
         told = refund_facts(trade, refund, stage.now())
         if refund.status == "PROCESSING":

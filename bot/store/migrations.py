@@ -289,6 +289,12 @@ def m006_trials(db: Database) -> None:
 
 
 @migrations()
+def m007_departed(db: Database) -> None:
+    """Let those who unfollowed be found by when they did: their data is deleted some time after."""
+    db.execute("create index idx_followers_departed on followers (unfollowed_at) where unfollowed_at is not null")
+
+
+@migrations()
 def m011_reach(db: Database) -> None:
     """How each thing was told and what became of it, who allowed what, and by which channel people come."""
     db.execute("alter table outbox add column in_hand integer not null default 0")

@@ -21,7 +21,16 @@ KNOWN = (
     " from followers f where openid = ?"
 )
 
-REACHED = ("consents", "sendings", "nudges", "arrivals")  # how a person came and was told things
+REACHED = ("consents", "sendings", "nudges", "arrivals")  # how they came and were told things
+TRACES = ("interests", "events", "dislikes", "quota", *REACHED)  # what we know beyond courses and orders
+BOUND = " or ".join(
+    f"exists (select 1 from {table} where openid = f.openid)" for table in ("entitlements", "orders")
+)
+TRACED = " or ".join(f"exists (select 1 from {table} where openid = f.openid)" for table in TRACES)
+DEPARTED = (
+    "select openid from followers f where unfollowed_at <= ? and subscribed = 0"
+    f" and (context <> '' or channel <> '' or {TRACED} or not ({BOUND})) limit ?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +153,27 @@ class Followers:
 
     def forget(self, openid: str) -> None:
         """Delete what is known of a person; what accounting needs is anonymised by ``Orders.anonymise``."""
-        for table in ("interests", "events", "dislikes", "quota", *REACHED, "outbox", "messages", "progress"):
+        for table in (*TRACES, "outbox", "messages", "progress"):
             self._rows.run(f"delete from {table} where openid = ?", openid)
         self._rows.run("delete from entitlements where openid = ?", openid)
         self._rows.run("delete from followers where openid = ?", openid)
+
+    def departed(self, before: datetime, *, limit: int) -> list[str]:
+        """Return people who unfollowed at ``before`` or earlier and of whom something is left to ``depart``."""
+        return [row[0] for row in self._rows.all(DEPARTED, epoch(before), limit)]
+
+    def depart(self, openid: str) -> None:
+        """Delete what is known of somebody who left, all but courses, how far they got in them, and orders.
+
+        The switch for personalisation stays with those; what is still to be told stays too.
+        """
+        for table in TRACES:
+            self._rows.run(f"delete from {table} where openid = ?", openid)
+        self._rows.run("delete from outbox where openid = ? and done_at is not null", openid)
+        self._rows.run(
+            "update followers set context = '', context_at = null, channel = '' where openid = ?", openid
+        )
+        self._rows.run(f"delete from followers as f where openid = ? and not ({BOUND})", openid)
 
 
 class Interests:
@@ -224,6 +250,12 @@ class Events:
             "select openid, kind, course_id, detail, at, channel from events where openid = ? order by id", openid
         )
         return [Event(row[0], row[1], row[2], row[3], instant(row[4]), row[5]) for row in rows]
+
+    def drop(self, openid: str, kinds: Iterable[str]) -> None:
+        """Delete the events of some kinds of one follower."""
+        wanted = list(kinds)
+        marks = ",".join("?" * len(wanted))
+        self._rows.run(f"delete from events where openid = ? and kind in ({marks})", openid, *wanted)
 
     def about_courses(self, kinds: Iterable[str]) -> Iterable[Event]:
         """Return all events of some kinds that name a course, oldest first."""

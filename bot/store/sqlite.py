@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import queue
 import sqlite3
 import threading
@@ -30,6 +31,7 @@ T = TypeVar("T")
 BUSY_SECONDS = 10.0
 GROUP = 64
 READERS = 2
+OWNER_ONLY = 0o600  # it holds who bought and said what
 log = logging.getLogger("zhike.store")
 
 
@@ -58,8 +60,9 @@ def connect(path: str) -> sqlite3.Connection:
 
 
 def migrate(path: str) -> None:
-    """Bring the file's tables up to date; made if missing."""
+    """Bring the file's tables up to date; a missing file is made, and then only its owner may read it."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, OWNER_ONLY))  # SQLite gives -wal and -shm the same mode
     connection = connect(path)
     try:
         migrations.apply(Database(connection))

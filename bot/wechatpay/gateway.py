@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping
-from datetime import timedelta, timezone
 from typing import Any
 from urllib.parse import quote
 
 from bot.errors import PayRejected, PayUnknown
 from bot.models import Notice, RefundFacts, Trade, TradeType
-from bot.ports import PrepayOrder
+from bot.ports import BEIJING, PrepayOrder
 from bot.wechatpay import crypto, notices
 from bot.wechatpay.client import NO_CONTENT, PayClient, Reply
 from bot.wechatpay.facts import pick, read_refund, read_trade
@@ -22,7 +21,6 @@ PREPAY: Mapping[TradeType, tuple[str, str]] = {
     TradeType.JSAPI: (f"{TRADES}/jsapi", "prepay_id"),
     TradeType.NATIVE: (f"{TRADES}/native", "code_url"),
 }
-BEIJING = timezone(timedelta(hours=8))
 CURRENCY = "CNY"
 # The documents say 127 and 80 without a unit; counted in bytes and kept even, both readings are satisfied.
 DESCRIPTION_BYTES = 126

@@ -21,7 +21,6 @@ from bot.models import Follower
 from bot.shop import Shop
 from bot.store import Tx
 from bot.store.inbox import Handling, Seen
-from bot.suggestions import LONGEST_TEXT
 from handlers.chat import replies, talk
 from handlers.chat.answers import SUCCESS, Answer, Later, Silence, Text, Transfer, render, split
 from handlers.chat.robot import Robot
@@ -113,7 +112,7 @@ class Inbox:
         deadline = asyncio.get_running_loop().time() + self._deadline
         said = getattr(delivery.message, SAID.get(delivery.message.type, ""), None)
         if said:
-            self._shop.suggestions.words(said[:LONGEST_TEXT])
+            self._shop.suggestions.prepare(said)
         try:
             outcome = await self._shop.store.write(lambda tx: self._claim(tx, delivery))
         except ZhikeError:
@@ -258,7 +257,7 @@ class Inbox:
             talk=thread,
             owned=known.owned if known is not None else (),
             excluded=frozenset((*known.owned, *known.hidden)) if known is not None else frozenset(),
-            news=known is not None and known.news,
+            news=known.news if known is not None else bool(tx.outbox.waiting(openid)),
             tap=tap,
         )
 

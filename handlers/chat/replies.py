@@ -14,6 +14,9 @@ PRIVACY = "为了推荐更合适的课，我会记住你聊到的兴趣；回复
 HINT = "回复数字看详情，也可以说「换一批」「便宜点」「为什么」。"
 LONGEST_SUBTITLE = 60
 LONGEST_DESCRIPTION = 200  # characters on a card; the whole of it is on the course's page
+ERASE = "确认删除我的数据"  # never a link: it is to be typed
+SHOWN_TITLES = 5
+LONGEST_TITLE = 24
 STARTERS = ("热门课程", "免费课程", "我想学数据分析")
 LIMITS: Mapping[str, str] = {"price": "价格", "level": "难度", "length": "时长"}
 ORDER_STATES: Mapping[OrderState, str] = {
@@ -298,7 +301,7 @@ def my_interests(terms: Sequence[str], *, personalised: bool) -> str:
         else "个性化推荐：已关闭（回复「开启个性化」恢复）"
     )
     known = f"我记得你对这些感兴趣：{'、'.join(terms)}。" if terms else "我还没有记住你的兴趣。"
-    return f"{known}\n{state}\n想清空就回复「忘记我的兴趣」。"
+    return f"{known}\n{state}\n想清空就回复「忘记我的兴趣」；全部数据可以回复「导出我的数据」「删除我的数据」。"
 
 
 def personalised(*, on: bool) -> str:
@@ -308,7 +311,53 @@ def personalised(*, on: bool) -> str:
 
 def forgotten() -> str:
     """Confirm that the profile is gone."""
-    return "已清空你的兴趣记录，重新认识一下：想学点什么？"
+    return "已清空你的兴趣，聊到过的词也删掉了。重新认识一下：想学点什么？"
+
+
+def export(url: str, courses: int, orders: int, events: int) -> str:
+    """Link to a follower's data, and say how much that is."""
+    return (
+        f"{link(url, '点这里查看和复制你的全部数据')}，只有用你自己的微信才能打开。\n"
+        f"里面有兴趣、{courses} 门课、{orders} 笔订单和 {events} 条互动记录。\n"
+        "想全部删掉，回复「删除我的数据」。"
+    )
+
+
+def ask_to_erase(titles: Sequence[str], bought: int, minutes: int) -> str:
+    """Say what would be lost, bought courses first, and ask for the words that confirm it."""
+    lost = ""
+    if titles:
+        named = "".join(f"《{_shortened(title, LONGEST_TITLE)}》" for title in titles[:SHOWN_TITLES])
+        more = "等" if len(titles) > SHOWN_TITLES else ""
+        paid = f"，其中 {bought} 门是花钱买的，不会因此退款" if bought else ""
+        lost = f"⚠️ 你的 {len(titles)} 门课也会失效，不能恢复{paid}：{named}{more}\n"
+    return (
+        "删除后，你的兴趣、对话、互动记录和学习进度都没有了，找不回来。\n"
+        f"{lost}"
+        "法律要求保留的订单和付款记录会去掉你的身份，只用来记账。想先留一份，回复「导出我的数据」。\n"
+        f"确定要删，请在 {minutes} 分钟内打出这几个字：{ERASE}\n改主意了不用管，或回复「不删了」。"
+    )
+
+
+def erased(orders: int) -> str:
+    """Confirm a deletion, and say what was kept and why."""
+    kept = f"保留了 {orders} 笔订单的金额和时间，法律要求记账，已经和你无关联。" if orders else "没有留下订单。"
+    return (
+        f"你的数据已删除。{kept}\n"
+        "这条消息的收发记录用来防止重复处理，3 天后自动清除。再发消息就当作第一次认识，想学什么随时告诉我。"
+    )
+
+
+def not_erased_yet(*, payable: bool) -> str:
+    """Say what has to be settled before a deletion."""
+    if payable:
+        return f"你有待付款的订单，现在还不能删除。先回复「{tap('取消订单', '取消订单')}」，再发「删除我的数据」。"
+    return "你有一笔订单正在取消，等微信支付确认后才能删除。过几分钟再发「删除我的数据」。"
+
+
+def nothing_erased() -> str:
+    """Confirm that everything stays."""
+    return "好的，什么都没有删。想学什么直接告诉我。"
 
 
 def pay_again(order: Order, course: Course, url: str) -> str:

@@ -16,6 +16,7 @@ class Talk:
 
     ``listed`` is the turn of the latest suggestions, ``opened`` that in which ``course`` was opened. ``starters``
     tells that the greeting was shown after every list; ``unlearn`` that hiding ``disliked`` taught the profile.
+    ``erase_until`` is up to when (epoch seconds) the deletion of everything may be confirmed.
     """
 
     turn: int = 0
@@ -31,6 +32,7 @@ class Talk:
     unlearn: bool = False
     starters: bool = False
     rest: str = ""
+    erase_until: int = 0
 
     @property
     def shown(self) -> list[str]:

@@ -77,3 +77,8 @@ class Turn:
     def lesson_link(self, course_id: str) -> str:
         """Return the address of the lessons."""
         return f"{self.shop.config.server.public_url}/learn/{course_id}"
+
+    @property
+    def data_link(self) -> str:
+        """Return the address of the page that shows a follower what is kept of them."""
+        return f"{self.shop.config.server.public_url}/my-data"

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,11 @@ import click
 
 from bot.config import Config, load, require_serving, unofficial_hosts
 from bot.errors import ZhikeError
+from bot.ports import BEIJING
 from bot.shop import Shop, open_shop
 from bot.store import SqliteStore
 from handlers.chat.told import teller
 
-BEIJING = timezone(timedelta(hours=8))
 HEADINGS = {
     "course_id": "课程编号",
     "title": "课程",

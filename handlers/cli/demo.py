@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import fcntl
 import logging
-import secrets
 import shutil
 import signal
 import tempfile
@@ -18,7 +17,7 @@ import click
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
-from bot import catalog
+from bot import catalog, privacy
 from bot.config import Config, from_mapping
 from bot.shop import Shop, open_shop
 from bot.simulator import Simulator, SimulatorSettings
@@ -106,8 +105,7 @@ def forgetter(shop: Shop) -> Callable[[list[str]], None]:
 
     def work(tx: Tx, openids: list[str]) -> None:
         for openid in openids:
-            tx.orders.anonymise(openid, f"anon-{secrets.token_hex(10)}")
-            tx.followers.forget(openid)
+            privacy.forget(tx, openid)
         shop.suggestions.recount(tx)
 
     return lambda openids: shop.store.write_now(lambda tx: work(tx, openids))

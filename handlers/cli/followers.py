@@ -1,24 +1,20 @@
-"""``followers``: list, show, export, forget."""
+"""``followers``: list, show, export, tell, forget."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-import secrets
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 
+from bot import privacy
 from bot.errors import NotAllowed, NotFound
-from bot.models import Follower, OrderState
+from bot.models import Follower
+from bot.store import Tx
 from handlers.chat.answers import clean
-from handlers.cli.common import Desk, Failure, confirm, iso, show, show_one
-from recsys.profile import Profile
+from handlers.cli.common import Desk, Failure, confirm, show, show_one
 
-SHOWN_TERMS = 10
-EVERY = 1_000_000
 LONGEST_NOTE = 1800  # bytes: a text message holds 2,000
 
 
@@ -54,8 +50,8 @@ def show_(desk: Desk, openid: str, as_json: bool) -> None:
 def export(desk: Desk, openid: str) -> None:
     """Print everything that is kept of one follower."""
     with desk.store() as store:
-        data = store.write_now(lambda tx: _everything(tx, openid))
-    click.echo(json.dumps(data, ensure_ascii=False, indent=1, default=iso))
+        data = store.write_now(lambda tx: privacy.copy_of(tx, _get(tx, openid).openid, datetime.now(UTC)))
+    click.echo(privacy.as_json(data))
 
 
 @group.command("forget", help="删除一位关注者的数据；记账需要的订单保留，但不再与本人关联。")
@@ -65,10 +61,9 @@ def export(desk: Desk, openid: str) -> None:
 def forget(desk: Desk, openid: str, yes: bool) -> None:
     """Delete a person, keep the anonymised accounts."""
 
-    def work(tx: Any) -> None:
+    def work(tx: Tx) -> None:
         _forgettable(tx, openid)
-        tx.orders.anonymise(openid, f"anon-{secrets.token_hex(10)}")
-        tx.followers.forget(openid)
+        privacy.forget(tx, openid)
 
     with desk.store() as store:
         store.write_now(lambda tx: _forgettable(tx, openid))
@@ -89,11 +84,10 @@ def tell(desk: Desk, openid: str, text: str) -> None:
         raise Failure(f"要说的话应在 1 到 {LONGEST_NOTE // 3} 个字之间")
     digest = hashlib.blake2b(f"{openid}\n{said}\n{now:%Y-%m-%d}".encode(), digest_size=12).hexdigest()
 
-    def work(tx: Any) -> bool:
+    def work(tx: Tx) -> bool:
         if not _get(tx, openid).subscribed:
             raise NotAllowed(f"{openid} 没有关注公众号，不能主动发消息")
-        put: bool = tx.outbox.put("note", digest, openid, {"content": said}, now, due=now)
-        return put
+        return tx.outbox.put("note", digest, openid, {"content": said}, now, due=now)
 
     with desk.store() as store:
         put = store.write_now(work, durable=True)
@@ -102,45 +96,24 @@ def tell(desk: Desk, openid: str, text: str) -> None:
     click.echo("已交给消息服务器；夜间不打扰，一天最多主动说一句，发不到就等对方下次说话时告知")
 
 
-def _forgettable(tx: Any, openid: str) -> None:
+def _forgettable(tx: Tx, openid: str) -> None:
     _get(tx, openid)
-    if any(order.state is OrderState.PENDING for order in tx.orders.of(openid, limit=EVERY)):
+    if privacy.unsettled(tx, openid):
         raise NotAllowed("还有待付款的订单；等它付清或过期后再删除")
 
 
-def _get(tx: Any, openid: str) -> Follower:
-    follower: Follower | None = tx.followers.get(openid)
+def _get(tx: Tx, openid: str) -> Follower:
+    follower = tx.followers.get(openid)
     if follower is None:
         raise NotFound(f"没有关注者 {openid}；用 followers list 看有哪些")
     return follower
 
 
-def _everything(tx: Any, openid: str) -> dict[str, Any]:
-    """Gather what is kept of a person and means something to them; what only runs the service is left out."""
-    follower, owned = _get(tx, openid), tx.entitlements.of(openid)
-    return {
-        "follower": {**asdict(follower), **_row(tx, follower)},
-        "profile": json.loads(tx.interests.get(openid) or "{}"),
-        "events": [asdict(event) for event in tx.events.of(openid)],
-        "allowed_notices": [asdict(each) for each in tx.consents.of(openid)],
-        "told": [asdict(each) for each in tx.sendings.of(openid)],
-        "came_by": tx.arrivals.of(openid),
-        "hidden_courses": tx.dislikes.of(openid),
-        "courses": [
-            {**asdict(each), "finished": sorted(tx.lessons.finished(openid, each.course_id))} for each in owned
-        ],
-        "orders": [asdict(order) for order in tx.orders.of(openid, limit=EVERY)],
-    }
-
-
-def _row(tx: Any, follower: Follower) -> dict[str, Any]:
-    text = tx.interests.get(follower.openid)
-    now = datetime.now(UTC).timestamp()
-    terms = [term for term, weight in Profile.from_json(text).top(SHOWN_TERMS, now) if weight > 0] if text else []
+def _row(tx: Tx, follower: Follower) -> dict[str, Any]:
     return {
         "openid": follower.openid,
         "subscribed": follower.subscribed,
-        "interests": terms,
+        "interests": privacy.liked(tx.interests.get(follower.openid), datetime.now(UTC)),
         "channel": follower.channel,
         "last_seen_at": follower.last_seen_at,
     }

@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
-from bot import catalog
-from bot.errors import NotAllowed, NotFound
-from bot.models import Order, OrderState, RefundState
+from bot import catalog, refunding
+from bot.errors import NotFound
+from bot.models import Order, RefundState
+from bot.refunding import Refundable
 from handlers.cli.common import Desk, Failure, confirm, show, show_one, word, yuan
 
 
@@ -66,24 +67,34 @@ def sync(desk: Desk, order_no: str) -> None:
 @click.argument("order_no")
 @click.option("--amount", default=None, help="金额（元），如 19.90")
 @click.option("--reason", required=True, help="原因，付款人会看到")
+@click.option("--payment", default="", help="退哪一笔付款；付过不止一笔时要写，单号见 orders show")
 @click.option("--yes", is_flag=True, help="不再询问")
 @click.pass_obj
-def refund(desk: Desk, order_no: str, amount: str | None, reason: str, yes: bool) -> None:
+def refund(desk: Desk, order_no: str, amount: str | None, reason: str, payment: str, yes: bool) -> None:
     """Give money back."""
     fen = None if amount is None else _amount(amount)
     desk.serving()
-    with desk.store() as store:
-        order = store.write_now(lambda tx: _refundable(tx, order_no))
-    if not yes:
-        how_much = "还没退的全部金额" if fen is None else f" {yuan(fen)} 元"
-        confirm(
-            f"订单 {order_no}《{order.title}》付了 {yuan(order.amount_fen)} 元，确定退还{how_much}？退款不能撤回"
-        )
     with desk.shop() as shop:
-        done = asyncio.run(shop.orders.refund(order_no, fen, reason))
+        found = shop.store.write_now(lambda tx: refunding.find(tx, order_no, payment))
+        refunding.check_moment(found, shop.clock.now())
+        if not yes:
+            confirm(_question(found, fen))
+        done = asyncio.run(shop.orders.refund(order_no, fen, reason, payment=found.attempt.out_trade_no))
     click.echo(f"退款 {done.out_refund_no}（{yuan(done.amount_fen)} 元）现在是{word('refund', done.state)}")
-    if done.state != RefundState.SUCCESS:
+    if done.state is RefundState.REJECTED:
+        click.echo(f"微信支付没有接受；查明原因后（可用 doctor 检查），过一分钟再用 orders refund {order_no} 重退")
+    elif done.state is not RefundState.SUCCESS:
         click.echo(f"稍后用 orders sync {order_no} 查询是否到账")
+
+
+def _question(found: Refundable, fen: int | None) -> str:
+    title, paid = found.order.title, yuan(found.attempt.total_fen)
+    how_much = "还没退的全部金额" if fen is None else f" {yuan(fen)} 元"
+    if found.second:
+        which = f"《{title}》重复付了 {paid} 元（{found.attempt.out_trade_no}），退这笔不影响课程，"
+    else:
+        which = f"《{title}》付了 {paid} 元，"
+    return f"订单 {found.order.order_no}{which}确定退还{how_much}？退款不能撤回"
 
 
 def _amount(text: str) -> int:
@@ -100,13 +111,6 @@ def _get(tx: Any, order_no: str) -> Order:
     order: Order | None = tx.orders.get(order_no)
     if order is None:
         raise NotFound(f"没有订单 {order_no}；用 orders list 看有哪些")
-    return order
-
-
-def _refundable(tx: Any, order_no: str) -> Order:
-    order = _get(tx, order_no)
-    if order.state not in (OrderState.PAID, OrderState.REFUNDED_PART):
-        raise NotAllowed(f"订单 {order_no} 现在是{word('state', order.state)}，没有可退的钱")
     return order
 
 

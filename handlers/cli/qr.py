@@ -12,10 +12,10 @@ import click
 
 from bot import channels, doors
 from bot.errors import AccountError, AccountUnknown, NotAllowed, NotFound
-from bot.ports import SystemClock
+from bot.ports import BEIJING, SystemClock
 from bot.store import Tx
 from bot.store.channels import Channel
-from handlers.cli.common import BEIJING, Desk, Failure, sentences, show
+from handlers.cli.common import Desk, Failure, sentences, show
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 UNSAFE = re.compile(r'[\\/:*?"<>|\x00-\x1f]')

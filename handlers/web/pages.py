@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import segno
 from tornado.web import Finish, RequestHandler
 
-from bot.errors import AccountError, AlreadyPaid, NotAllowed, NotFound, PayRejected, PayUnknown
+from bot.errors import AccountError, AlreadyPaid, CannotBuy, NotFound, PayRejected, PayUnknown
 from bot.models import Attempt, Course, OrderState, TradeType
 from bot.orders import Outcome, Placed
 from bot.shop import Shop
@@ -216,7 +216,10 @@ class PlaceOrder(Page):
             self.finish({"state": "paid"})
         except PayUnknown:
             self.finish({"state": "retry"})
-        except (NotAllowed, NotFound, PayRejected) as error:
+        except CannotBuy as error:
+            log.info("checkout.refused course=%s why=%s", course_id, error.why)
+            self.finish({"state": "refused", "why": error.why.value})
+        except (NotFound, PayRejected) as error:
             log.warning("checkout.refused course=%s why=%s", course_id, error)
             self.finish({"state": "refused", "why": "course"})
 

@@ -21,22 +21,21 @@ import numpy as np
 from recsys.base import Item
 from recsys.index import Flags, Floats, Ints
 from recsys.search.fold import fold
+from recsys.search.postings import Points, Postings, Saying
 from recsys.search.spelling import Spelling
 from recsys.search.synonyms import Synonyms
 from recsys.search.understand import Wish, understand
-from recsys.search.wording import PAIR_MARK, Asked, Wording, pairs
+from recsys.search.wording import Asked, Wording, pairs
 from recsys.text import Tokenizer
 
 # How many times a word counts by where it stands; a piece of a longer word counts half.
 FIELD_WEIGHTS: Mapping[str, float] = {"title": 4.0, "tags": 4.0, "category": 1.5, "subtitle": 2.0, "text": 1.0}
 PIECE_WEIGHT = 0.5
-K1, B = 1.5, 0.3  # BM25; b is low because descriptions are of one length, and short ones are no better
 REFINING = 0.5  # what "零基础" said by a course adds, beside its subject
-PROVEN = 0.45  # of a term's greatest worth: more than one mention in the description
+SAID = 2  # points from which an item is an answer: said where it counts, or twice in passing
 KEPT_BY_LIMITS = 0.5  # of the best course without limits: below it, nothing within the limits is an answer
 REPEATED = 0.5  # what a subject shown already is still worth when several were asked for
 SPREAD_FROM = 2  # of so many times the courses wanted are those chosen that give each subject its turn
-_POOL = 50
 _REMEMBERED = 1_024
 _SHORTEST_PHRASE = 4
 _MANY_NAMES = 200  # more new names than this, and looking for them costs as much as cutting again
@@ -92,23 +91,32 @@ class CourseSearch:
     """
 
     def __init__(
-        self, cuts: dict[str, _Cut], facts: Mapping[str, Facts], wording: Wording, weights: _Weights
+        self, cuts: dict[str, _Cut], facts: Mapping[str, Facts], wording: Wording, postings: Postings
     ) -> None:
         self.ids = tuple(cuts)
         self.cuts, self.wording, self.names = cuts, wording, len(wording.tokenizer.named)  # for the next build
         self._position = {item_id: at for at, item_id in enumerate(self.ids)}
-        self._weights = weights
+        self._postings = postings
         self._labels = _Labels([cut.label for cut in cuts.values()])
         nothing = Facts(-1, "", -1.0)
         known = [facts.get(item_id, nothing) for item_id in self.ids]
         self._prices = np.array([each.price_fen for each in known], np.int64)
         self._minutes = np.array([each.minutes for each in known], np.float64)
-        self._levels = np.array([each.level for each in known], np.str_)
+        levels = [each.level for each in known]
+        self._levels = {name: np.array([level == name for level in levels], np.bool_) for name in set(levels)}
+        self._all = np.ones(len(self.ids), np.bool_)
         self.asked = lru_cache(_REMEMBERED)(self._read)
 
     def _read(self, subject: str) -> tuple[Asked, ...]:
         """Return the terms that a subject asks for; ``asked`` is the same, remembered for the next question."""
         return tuple(self.wording.read(subject))
+
+    def _sayings(self, asked: Iterable[Asked]) -> list[Saying]:
+        """Return what the catalogue says of each thing asked for."""
+        things: dict[str, list[Asked]] = {}
+        for each in asked:
+            things.setdefault(each.typed, []).append(each)
+        return [self._postings.saying(tuple(thing)) for thing in things.values()]
 
     @classmethod
     def build(
@@ -136,12 +144,12 @@ class CourseSearch:
             if not item.item_id or item.item_id in cuts:
                 raise ValueError(f"an item needs an id of its own, not {item.item_id!r}")
             cuts[item.item_id] = _cut(item, tokenizer, known.get(item.item_id), fresh)
-        weights = _weigh(list(cuts.values()))
+        postings = Postings(list(cuts.values()))
         synonyms = synonyms or Synonyms()
         said = (name for cut in cuts.values() for name in cut.names)
         whole = (word for word in synonyms.words if "".join(tokenizer.words(word)) == word)  # not 穿什么 or 带团队
         spelling = Spelling((*said, *whole))
-        return cls(cuts, facts or {}, Wording(tokenizer, weights.term_ids, synonyms, spelling), weights)
+        return cls(cuts, facts or {}, Wording(tokenizer, postings.term_ids, synonyms, spelling), postings)
 
     def search(
         self, wish: Wish | str, *, allow: Flags | None = None, exclude: Collection[str] = (), k: int = 5
@@ -156,15 +164,15 @@ class CourseSearch:
         asked = self.asked(wish.subject)
         if not asked:
             return self._by_title(wish, free, k) or self._by_limits(wish, free, k)
-        scores, evidence = self._score(asked, wish.refining)
-        best = self._best(scores, free, evidence, wish, k)
-        if not wish.limits or not best:
-            return Found(tuple(best))
+        scored = self._score(asked, wish.refining)
+        best = self._best(scored, free, wish, k)
+        if not wish.limits or not len(best):
+            return Found(self._hits(best, scored))
         for dropped in _relaxations(wish.limits):
-            kept = self._best(scores, free & self._within(wish, dropped), evidence, wish, k)
-            if kept and kept[0].score >= KEPT_BY_LIMITS * best[0].score:
-                return Found(tuple(kept), dropped)
-        return Found(tuple(best), wish.limits)
+            kept = self._best(scored, free & self._within(wish, dropped), wish, k)
+            if len(kept) and scored.scores[kept[0]] >= KEPT_BY_LIMITS * scored.scores[best[0]]:
+                return Found(self._hits(kept, scored), dropped)
+        return Found(self._hits(best, scored), wish.limits)
 
     def allowed(self, wish: Wish) -> Flags:
         """Return which positions keep to every limit of a wish and are not what it is ``without``."""
@@ -176,14 +184,14 @@ class CourseSearch:
         asked = self.asked(wish.subject)
         if at is None or not asked:
             return None
-        scores, evidence = self._score(asked, wish.refining)
-        return _hit(item_id, evidence.at([at], len(self.ids))[at]) if scores[at] > 0 else None
+        scored = self._score(asked, wish.refining)
+        return self._hits(np.array([at]), scored)[0] if scored.points[at] >= SAID else None
 
     def _free(self, wish: Wish, allow: Flags | None, exclude: Collection[str]) -> Flags:
-        free = np.ones(len(self.ids), np.bool_) if allow is None else allow.copy()
+        free = (self._all if allow is None else allow).copy()
         free[[self._position[item_id] for item_id in exclude if item_id in self._position]] = False
         for thing in wish.without:
-            others = (word for word in self.wording.synonyms.of(thing) if word in self._weights.term_ids)
+            others = (word for word in self.wording.synonyms.of(thing) if word in self._postings.term_ids)
             for word in (thing, *others):
                 free[self._labels.saying(word)] = False
         return free
@@ -210,46 +218,59 @@ class CourseSearch:
         return Found(tuple(Hit(self.ids[at], 0.0, ()) for at in positions.tolist()))
 
     def _within(self, wish: Wish, dropped: Collection[str]) -> Flags:
-        kept = np.ones(len(self.ids), np.bool_)
+        kept = self._all.copy()
         if "price" not in dropped and "price" in wish.limits:
             kept &= (self._prices >= max(wish.min_fen or 0, 0)) & (self._prices <= _top(wish.max_fen))
         if "length" not in dropped and "length" in wish.limits:
             kept &= (self._minutes >= max(wish.min_minutes or 0.0, 0.0)) & (self._minutes <= _top(wish.max_minutes))
         if "level" not in dropped and wish.levels:
-            kept &= np.isin(self._levels, list(wish.levels))
+            levels = [self._levels[level] for level in wish.levels if level in self._levels]
+            kept &= np.logical_or.reduce(levels) if levels else ~self._all
         return kept
 
     # Scoring -------------------------------------------------------------------------------------------------
 
-    def _score(self, asked: Sequence[Asked], refining: Sequence[str]) -> tuple[Floats, _Evidence]:
-        """Return the score of every item, and what it is made of. Level words count where the subject was said."""
-        evidence = self._weights.gather(asked)
-        scores = evidence.scores(len(self.ids))
-        sharper = [Asked(word, REFINING, word, word) for word in refining if word in self._weights.term_ids]
-        if sharper:
-            more = self._weights.gather(sharper)
-            more.values[scores[more.positions] <= 0] = 0.0
-            scores += more.scores(len(self.ids))
-            evidence = evidence.joined(more)
-        return scores, evidence
+    def _score(self, asked: Sequence[Asked], refining: Sequence[str]) -> _Scored:
+        """Return the score of every item, and how well it says it. Level words count where the subject was said."""
+        sayings = self._sayings(asked)
+        scores, points = np.zeros(len(self.ids)), np.zeros(len(self.ids), np.int8)
+        for saying in sayings:
+            scores[saying.positions] += saying.shares
+            points[saying.positions] += saying.points
+        sharper = [Asked(word, REFINING, word, word) for word in refining if word in self._postings.term_ids]
+        for saying in self._sayings(sharper):
+            both = scores[saying.positions] > 0
+            scores[saying.positions[both]] += saying.shares[both]
+            points[saying.positions[both]] += saying.points[both]
+            sayings.append(saying)
+        return _Scored(sayings, scores, points)
 
-    def _best(self, scores: Floats, free: Flags, evidence: _Evidence, wish: Wish, k: int) -> list[Hit]:
-        candidates = np.flatnonzero(free & (scores > 0))
-        size = max(k, _POOL)
-        if len(candidates) > size:
-            floor = np.partition(scores[candidates], -size)[-size]
-            candidates = candidates[scores[candidates] >= floor]
-        order = candidates[np.argsort(-scores[candidates], kind="stable")][: 4 * size].tolist()
+    def _best(self, scored: _Scored, free: Flags, wish: Wish, k: int) -> Ints:
+        """Return the positions of the best answers among the free ones, best first."""
+        answers = ((scored.points >= SAID) & free).nonzero()[0]
+        scores = scored.scores[answers]
         wanted = SPREAD_FROM * k if wish.several else k
-        hits: list[Hit] = []
-        for start in range(0, len(order), wanted):
-            chunk = order[start : start + wanted]
-            parts = evidence.at(chunk, len(self.ids))
-            found = (_hit(self.ids[at], parts[at]) for at in chunk)
-            hits += [hit for hit in found if hit is not None]
-            if len(hits) >= wanted:
-                break
-        return _spread(hits, k) if wish.several else hits[:k]
+        if len(answers) > wanted:
+            ordered = scores.copy()
+            ordered.partition(len(ordered) - wanted)
+            good = scores >= ordered[-wanted]
+            answers, scores = answers[good], scores[good]
+        best: Ints = answers[(-scores).argsort(kind="stable")[:wanted]]
+        return best[_spread(np.array([saying.at(best) for saying in scored.sayings]), k)] if wish.several else best
+
+    def _hits(self, chosen: Ints, scored: _Scored) -> tuple[Hit, ...]:
+        """Return the items at these positions with what speaks for them."""
+        matches: list[list[Match]] = [[] for _ in chosen]
+        for saying in scored.sayings:
+            typed = saying.typed
+            for said, shares in zip(matches, saying.parts(chosen), strict=True):
+                said += [Match(says, share, typed) for says, share in shares.items() if share > 0]
+        for said in matches:
+            said.sort(key=_by_share)
+        return tuple(
+            Hit(self.ids[at], sum([match.share for match in said]), tuple(said))
+            for at, said in zip(chosen.tolist(), matches, strict=True)
+        )
 
 
 def _top(limit: float | None) -> float:
@@ -263,16 +284,30 @@ def _relaxations(limits: tuple[str, ...]) -> Iterable[tuple[str, ...]]:
         yield from ((kind,) for kind in ("length", "level", "price") if kind in limits)
 
 
-def _spread(hits: list[Hit], k: int) -> list[Hit]:
-    """Choose ``k`` so that each thing asked for gets its turn: what was shown counts half the next time."""
-    left, chosen = list(hits), list[Hit]()
-    shown: defaultdict[str, int] = defaultdict(int)
-    while left and len(chosen) < k:
-        worths = [sum(each.share * REPEATED ** shown[each.typed] for each in hit.matches) for hit in left]
-        chosen.append(left.pop(worths.index(max(worths))))
-        for typed in {each.typed for each in chosen[-1].matches}:
-            shown[typed] += 1
+def _spread(shares: Floats, k: int) -> list[int]:
+    """Choose ``k`` columns so that each row, a thing asked for, gets its turn: once shown it counts half."""
+    columns = list(enumerate(shares.T.tolist()))
+    worth = [1.0] * len(shares)
+    chosen: list[int] = []
+    while columns and len(chosen) < k:
+        worths = [sum([share * factor for share, factor in zip(said, worth, strict=True)]) for _, said in columns]
+        at, said = columns.pop(worths.index(max(worths)))
+        chosen.append(at)
+        worth = [factor * REPEATED if share else factor for share, factor in zip(said, worth, strict=True)]
     return chosen
+
+
+def _by_share(match: Match) -> tuple[float, str, str]:
+    return -match.share, match.term, match.typed
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """Every item's score for one question, and its points: ``SAID`` of them make an answer."""
+
+    sayings: list[Saying]
+    scores: Floats
+    points: Points
 
 
 # Building ------------------------------------------------------------------------------------------------------
@@ -329,114 +364,6 @@ def _mentions(text: str, names: Sequence[str]) -> bool:
         return bool(names)
     folded = fold(text)
     return any(name in folded for name in names)
-
-
-@dataclass(frozen=True, slots=True)
-class _Evidence:
-    """The posting lists of one question, end to end: positions, values, and which term asked for each."""
-
-    asked: list[Asked]
-    ideals: list[float]
-    positions: Ints
-    values: Floats
-    lengths: list[int]
-
-    def scores(self, size: int) -> Floats:
-        totals = np.bincount(self.positions, self.values, minlength=size)
-        return np.asarray(totals, np.float64)
-
-    def joined(self, other: _Evidence) -> _Evidence:
-        return _Evidence(
-            self.asked + other.asked,
-            self.ideals + other.ideals,
-            np.concatenate((self.positions, other.positions)),
-            np.concatenate((self.values, other.values)),
-            self.lengths + other.lengths,
-        )
-
-    def at(self, positions: Sequence[int], size: int) -> dict[int, list[_Part]]:
-        """Return what each of the items at ``positions`` says of what was asked."""
-        looked_for = np.zeros(size, np.bool_)
-        looked_for[positions] = True
-        places = np.flatnonzero(looked_for[self.positions])
-        owners = np.searchsorted(np.cumsum(self.lengths), places, side="right").tolist()
-        parts: dict[int, list[_Part]] = {position: [] for position in positions}
-        said_by, values = self.positions[places].tolist(), self.values[places].tolist()
-        for position, owner, value in zip(said_by, owners, values, strict=True):
-            parts[position].append((self.asked[owner], value, value >= PROVEN * self.ideals[owner]))
-        return parts
-
-
-_Part = tuple[Asked, float, bool]  # a term, its share, and whether it is said where it counts
-
-
-def _hit(item_id: str, parts: Sequence[_Part]) -> Hit | None:
-    """Return an item with what speaks for it; None if that is too little to show it to anybody."""
-    shares: dict[tuple[str, str], float] = {}
-    words: dict[str, int] = {}
-    loose_pairs: dict[str, int] = {}
-    for (term, _, typed, says), share, strong in parts:
-        key = says, typed
-        shares[key] = shares.get(key, 0.0) + share
-        if term.startswith(PAIR_MARK):
-            loose_pairs[typed] = loose_pairs.get(typed, 0) + strong
-        elif words.get(typed, 0) <= strong:
-            words[typed] = 1 + strong
-    if sum((loose_pairs | words).values()) < 2:  # noqa: PLR2004 - said where it counts, or twice in passing
-        return None
-    matches = [Match(says, share, typed) for (says, typed), share in shares.items() if share > 0]
-    if len(matches) > 1:
-        matches.sort(key=_by_share)
-    return Hit(item_id, sum([match.share for match in matches]), tuple(matches))
-
-
-def _by_share(match: Match) -> tuple[float, str, str]:
-    return -match.share, match.term, match.typed
-
-
-@dataclass(frozen=True, slots=True)
-class _Weights:
-    """The BM25 weight of every term in every item that says it, as posting lists."""
-
-    term_ids: dict[str, int]
-    ideals: list[float]
-    starts: list[int]
-    positions: Ints
-    values: Floats
-
-    def gather(self, asked: Sequence[Asked]) -> _Evidence:
-        ids = [self.term_ids[each.term] for each in asked]
-        spans = [(self.starts[term_id], self.starts[term_id + 1]) for term_id in ids]
-        lengths = [end - start for start, end in spans]
-        weights = np.repeat([each.weight for each in asked], lengths)
-        return _Evidence(
-            asked=list(asked),
-            ideals=[self.ideals[term_id] * each.weight for term_id, each in zip(ids, asked, strict=True)],
-            positions=np.concatenate([self.positions[start:end] for start, end in spans]),
-            values=np.concatenate([self.values[start:end] for start, end in spans]) * weights,
-            lengths=lengths,
-        )
-
-
-def _weigh(cuts: Sequence[_Cut]) -> _Weights:
-    term_ids: dict[str, int] = {}
-    columns = np.array([term_ids.setdefault(term, len(term_ids)) for cut in cuts for term in cut.terms], np.intp)
-    sizes = [len(cut.terms) for cut in cuts]
-    rows = np.repeat(np.arange(len(cuts)), sizes)
-    counts = np.concatenate([np.frombuffer(cut.counts, np.float64) for cut in cuts]) if cuts else np.empty(0)
-    lengths = np.array([cut.length for cut in cuts])
-    norms = K1 * (1 - B + B * lengths / max(lengths.mean(), 1.0)) if cuts else lengths
-    said_by = np.bincount(columns, minlength=len(term_ids))
-    idf = np.log1p((len(cuts) - said_by + 0.5) / (said_by + 0.5))
-    values = idf[columns] * counts * (K1 + 1) / (counts + norms[rows])
-    order = np.argsort(columns, kind="stable")
-    return _Weights(
-        term_ids=term_ids,
-        ideals=(idf * (K1 + 1)).tolist(),
-        starts=[0, *np.cumsum(said_by).tolist()],
-        positions=rows[order],
-        values=values[order],
-    )
 
 
 class _Labels:

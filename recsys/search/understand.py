@@ -192,13 +192,32 @@ _PROBLEM = re.compile("怎么办|咋办|怎么破")  # "孩子不想学英语怎
 _UNWANTED = (
     r"(?:(?<![要想是])不(?:想|要|愿意?|喜欢)再?(?:学习(?=[^\s,，。怎了])|学(?![习校前生历])|看(?!书)|听|做|买|选|上(?!班|台|火)|要|推荐)?"
     r"|(?<![特识区类级性个告分辨])别(?:再)?(?:给我)?(?:推荐|推|发|来|要|选|是)"
+    r"|(?<!有)没有?(?:什么|啥|多大)?兴趣(?:学习?|看|听|上|了解)"
     r"|除了|除开|除去|排除|去掉|不含|不包括|讨厌)"
+)
+_BORED = (
+    r"(?<!感)(?:不(?:太|怎么|大|是很|是太)?[感敢]兴趣|没有?(?:什么|啥|多大|太大|半点|任何)?兴趣|提不起(?:什么|半点)?兴趣)"
+    r"(?![班课小爱])[了的]?"
+)
+_BORED_BY = (  # from the beginning of a clause, so that it is seen who says it
+    r"(?:(?<=[,，。;；!！?？:：\s])|^)(?:但是?|可是|不过)?(?:我|本人)?(?:现在|暂时|其实|真的)?(?:对于?)?"
+    r"(?:学(?![习校前生历])|学习(?=[^,，\s]))?"
+    r"(?P<thing>[^,，。;；!！?？:：\s]{1,12}?)(?:我|都|也|真的|实在|完全|并|又|一点|可)*"
+)
+# Somebody else's boredom, a trouble or a question: what is named may well be what is looked for.
+_NO_SUBJECT = re.compile(
+    "孩子|[小男女]孩|娃|宝宝|儿子|女儿|学生|员工|同事|家人|爸|妈|老公|老婆|[他她]|谁|什么|啥|任何|一切|生活|人生|学习|工作"
+    "|为何|怎么|如何|有没$|有$|^[不别没]|^(?:我|是|但是?|可是|不过)$"
 )
 _ENDED = r"(?=[,，。;；!！?？:：\s]|以外|之外|还[有想要能是]|也|但|而是|只?想|我?要|的|$)"
 _THING = rf"(?P<thing>(?!什么|怎么|就|只|学习)[^,，。;；!！?？:：\s]{{1,12}}?){_ENDED}(?:以外|之外)?的?"
 _TAIL = re.compile(r"(?:这|那)?(?:类|种|方面)?(?:课程|课|教程|内容|的|了)+$")
 _AND = re.compile("[、/和与跟及或]")
 _LISTING = re.compile(r"[、/,，;；&和与跟及或]|还有|以及")
+
+
+def _bored(match: re.Match[str]) -> Mapping[str, Any] | None:
+    return None if _NO_SUBJECT.search(match["thing"]) else _refused(match)
 
 
 def _refused(match: re.Match[str]) -> Mapping[str, Any] | None:
@@ -270,5 +289,6 @@ _RULES = (
     _rule(r"(?P<said>高级)(?!感|灰|会计|经济)的?|高阶的?|有难度的?", "高|难度", levels=frozenset({ADVANCED})),
     _rule(r"最新(?:的|款)?|新(?:出|上|上架)的|新课", "新", newest=True),
     # What it must not be, last: the rules above have taken "不要太难的" and "不要钱" away.
-    _rule(rf"{_UNWANTED}\s*{_THING}", "不|别|除|去掉|讨厌", _refused),
+    _rule(rf"{_BORED_BY}{_BORED}", "兴趣", _bored),
+    _rule(rf"{_UNWANTED}\s*{_THING}", "不|别|除|去掉|讨厌|兴趣", _refused),
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -29,6 +29,7 @@ _CJK = re.compile("[\u3400-\u9fff]+")
 _CHUNK = re.compile("[\u3400-\u9fff]+|[a-z0-9+#.]+")
 _LONGEST_WINDOW = 6
 _LONG = 3  # characters; of a shorter word nothing may be known, and only its sound is trusted
+_REMEMBERED = 8_192  # words, and windows of text, whose other forms are kept at hand
 _REAL_WORD = 20  # jieba's count (of 60 million) from which a word is no typing error
 
 
@@ -52,14 +53,16 @@ def pairs(word: str) -> Iterator[str]:
         yield from (PAIR_MARK + run[at : at + 2] for at in range(len(run) - 1))
 
 
-@dataclass(frozen=True, slots=True)
 class Wording:
-    """Reads subjects for one catalogue: ``terms`` are all it says, ``spelling`` knows its titles and tags."""
+    """Reads subjects for one catalogue: ``terms`` are all it says, ``spelling`` knows its titles and tags.
 
-    tokenizer: Tokenizer
-    terms: Container[str]
-    synonyms: Synonyms
-    spelling: Spelling
+    Safe to share between threads; what a word stands for is worked out once.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, terms: Container[str], synonyms: Synonyms, spelling: Spelling) -> None:
+        self.tokenizer, self.terms, self.synonyms, self.spelling = tokenizer, terms, synonyms, spelling
+        self._forms = lru_cache(_REMEMBERED)(self._forms_of)
+        self._meant = lru_cache(_REMEMBERED)(self._meant_by)
 
     def read(self, subject: str) -> list[Asked]:
         """Return the terms that a folded subject asks for, each once, at its best weight."""
@@ -70,16 +73,23 @@ class Wording:
             self._ask(found, word, PIECE if _inside(word, meant) else 1.0, word)
         for word, typed, weight in self._corrections(subject, words, meant):
             self._ask(found, word, weight, typed)
-        return [each for each in found.values() if each.term in self.terms]
+        return list(found.values())
 
     def _ask(self, found: dict[str, Asked], word: str, weight: float, typed: str) -> None:
-        _keep(found, Asked(word, weight, typed, word))
-        for piece in self.tokenizer.pieces(word):
-            _keep(found, Asked(piece, weight * PIECE, typed, piece))
-        for pair in pairs(word):
-            _keep(found, Asked(pair, weight * PAIR, typed, word))
-        for other in self.synonyms.of(word):
-            _keep(found, Asked(other, weight * SYNONYM, typed, other))
+        for term, share, says in self._forms(word):
+            before = found.get(term)
+            if before is None or before.weight < weight * share:
+                found[term] = Asked(term, weight * share, typed, says)
+
+    def _forms_of(self, word: str) -> tuple[tuple[str, float, str], ...]:
+        """Return the catalogue's terms for a word, what each is worth beside it, and the word it is taken for."""
+        forms = [
+            (word, 1.0, word),
+            *((piece, PIECE, piece) for piece in self.tokenizer.pieces(word)),
+            *((pair, PAIR, word) for pair in pairs(word)),
+            *((other, SYNONYM, other) for other in self.synonyms.of(word)),
+        ]
+        return tuple(form for form in forms if form[0] in self.terms)
 
     def _corrections(
         self, subject: str, words: tuple[str, ...], meant: list[str]
@@ -151,18 +161,22 @@ class Wording:
                 done.update(range(first, last))
                 yield from ((word, text, weight) for word, weight in told)
 
-    def _correct(self, text: str, window: list[_Stretch]) -> list[tuple[str, float]]:
-        strange = sum(len(stretch.text) for stretch in window if not stretch.known)
-        if self._knows(text) or self._is_real(text) or (len(window) == 1 and not strange):
-            return []
-        if len(text) < _LONG and strange < len(text):
-            return []
+    def _correct(self, text: str, window: list[_Stretch]) -> Sequence[tuple[str, float]]:
+        strange = sum([len(stretch.text) for stretch in window if not stretch.known])
+        if (len(window) == 1 and not strange) or (len(text) < _LONG and strange < len(text)):
+            return ()
+        return self._meant(text, strange)
+
+    def _meant_by(self, text: str, strange: int) -> Sequence[tuple[str, float]]:
+        """Return what a text may be meant for, ``strange`` of whose characters belong to no known word."""
+        if self._knows(text) or self._is_real(text):
+            return ()
         if alike := self.spelling.same_sound(text):
             return [(word, SOUND) for word in self._said(alike)]
         # 学日语 is no slip of another three; of four characters and more, half may be a word that was typed well.
         if strange == len(text) or (len(text) > _LONG and strange * 2 >= len(text)):
             return [(word, SLIP) for word in self._said(self.spelling.one_character_off(text))]
-        return []
+        return ()
 
     def _said(self, words: Sequence[str]) -> Sequence[str]:
         """Return the words that some item says, if any does: rather those than what has to be translated first."""
@@ -182,12 +196,6 @@ def _all_well(stretches: list[_Stretch]) -> bool:
 def _inside(word: str, words: Iterable[str]) -> bool:
     """Tell whether ``word`` is but a part of one of the others: 工作 of 找工作."""
     return any(word != other and word in other for other in words)
-
-
-def _keep(found: dict[str, Asked], asked: Asked) -> None:
-    before = found.get(asked.term)
-    if before is None or before.weight < asked.weight:
-        found[asked.term] = asked
 
 
 def _windows(stretches: list[_Stretch]) -> list[tuple[int, int]]:

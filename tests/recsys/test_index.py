@@ -4,8 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import settings
 
 from recsys.index import CourseIndex
 from tests.recsys.builders import a_board, an_item
@@ -109,48 +108,3 @@ def test_sketches_tell_alike_from_unlike(board):
     assert same @ near > 0.9
     assert same @ far < 0.5
     assert np.linalg.norm(same) == pytest.approx(1)
-
-
-TITLES = ["Excel 入门", "Excel 入门与提高", "零基础 Excel 入门班", "瑜伽", "清晨瑜伽", "瑜伽"]
-
-
-def titled(tokenizer) -> CourseIndex:
-    return CourseIndex.build([an_item(f"T{n}", title) for n, title in enumerate(TITLES)], tokenizer)
-
-
-@pytest.mark.parametrize(
-    ("text", "ids"),
-    [
-        ("ｅｘｃｅｌ入门", ("T0", "T1", "T2")),
-        ("瑜伽", ("T3", "T5", "T4")),
-        ("清晨", ("T4",)),
-        ("提高", ("T1",)),
-        ("书法", ()),
-        ("", ()),
-        ("班 瑜伽", ()),
-        ("班\n瑜伽", ()),
-    ],
-)
-def test_titles_are_found_equal_then_beginning_then_containing(tokenizer, text, ids):
-    assert titled(tokenizer).find_title(text) == ids
-
-
-def test_no_more_titles_than_asked(tokenizer):
-    assert titled(tokenizer).find_title("瑜伽", 1) == ("T3",)
-    with pytest.raises(ValueError, match="limit"):
-        titled(tokenizer).find_title("瑜伽", 0)
-
-
-@UNHURRIED
-@given(st.lists(st.text("ab瑜伽 ", min_size=1, max_size=5), max_size=8), st.text("ab瑜伽", min_size=1, max_size=3))
-def test_finding_titles_agrees_with_reading_them_all(tokenizer, titles, text):
-    items = [an_item(f"T{n}", title) for n, title in enumerate(titles)]
-    keys = {item.item_id: item.title.replace(" ", "") for item in items}
-
-    def place(item_id):
-        key = keys[item_id]
-        return (key != text, not key.startswith(text), len(key), item_id)
-
-    expected = tuple(sorted((item_id for item_id, key in keys.items() if text in key), key=place))
-
-    assert CourseIndex.build(items, tokenizer).find_title(text, 20) == expected

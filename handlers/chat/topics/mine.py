@@ -1,17 +1,21 @@
-"""What belongs to the follower: courses, orders, payments under way, interests and the switch for them."""
+"""What belongs to the follower: courses, orders, payments under way, interests, and all data kept of them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
+from bot import privacy
 from bot.models import Course, Order, OrderState
 from bot.shop import Shop
-from handlers.chat import replies
+from handlers.chat import reading, replies
 from handlers.chat.answers import Answer, Later, Text
 from handlers.chat.turn import Turn
+from recsys.search.fold import fold
 
 SHOWN_TERMS = 8
+TIME_TO_ERASE = timedelta(minutes=5)
 
 
 def courses(_message: Any, turn: Turn) -> Answer:
@@ -106,7 +110,51 @@ def switch_on(_message: Any, turn: Turn) -> Answer:
 
 
 def forget(_message: Any, turn: Turn) -> Answer:
-    """Clear the profile."""
-    turn.tx.interests.clear(turn.openid)
-    turn.talk.unlearn = False
+    """Clear the profile, the words it came from, and what the talk was about."""
+    privacy.forget_interests(turn.tx, turn.openid)
+    turn.talk.ask("")
+    turn.talk.unlearn, turn.talk.rest = False, ""
     return Text(replies.forgotten())
+
+
+def export(_message: Any, turn: Turn) -> Answer:
+    """Say what is kept, and link to the page that shows all of it to nobody but them."""
+    data = privacy.copy_of(turn.tx, turn.openid, turn.now) or {}
+    counts = [len(data.get(part, ())) for part in ("courses", "orders", "events")]
+    return Text(replies.export(turn.data_link, *counts))
+
+
+def ask_to_erase(_message: Any, turn: Turn) -> Answer:
+    """Say what a deletion takes away, and how to confirm it within a few minutes."""
+    if (refusal := _not_yet(turn)) is not None:
+        return refusal
+    turn.talk.erase_until = int((turn.now + TIME_TO_ERASE).timestamp())
+    owned = sorted(turn.tx.entitlements.of(turn.openid), key=lambda each: each.source != "order")
+    found = [course for each in owned if (course := turn.tx.courses.get(each.course_id)) is not None]
+    bought = sum(each.source == "order" for each in owned)
+    minutes = int(TIME_TO_ERASE.total_seconds()) // 60
+    return Text(replies.ask_to_erase([course.title for course in found], bought, minutes))
+
+
+def erase(message: Any, turn: Turn) -> Answer:
+    """Delete everything once the very words were typed in time; anything less only asks again."""
+    exact = fold(turn.said).strip(reading.MARKS) == replies.ERASE and not turn.tap
+    if not exact or turn.now.timestamp() >= turn.talk.erase_until:
+        return ask_to_erase(message, turn)
+    if (refusal := _not_yet(turn)) is not None:
+        return refusal
+    return Text(replies.erased(privacy.forget(turn.tx, turn.openid)))
+
+
+def _not_yet(turn: Turn) -> Answer | None:
+    """Refuse a deletion as long as money may still come for an order of theirs."""
+    unsettled = privacy.unsettled(turn.tx, turn.openid)
+    if not unsettled:
+        return None
+    return Text(replies.not_erased_yet(payable=any(_open(order, turn) for order in unsettled)))
+
+
+def keep(_message: Any, turn: Turn) -> Answer:
+    """Take the wish to be deleted back."""
+    turn.talk.erase_until = 0
+    return Text(replies.nothing_erased())

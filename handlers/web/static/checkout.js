@@ -6,6 +6,15 @@
   var course = document.getElementById("course").dataset.course;
   if (!button) { return; }
 
+  var WHY = {
+    session: "页面停留太久了，请从公众号重新打开。",
+    no_pay: "暂未开通支付，请回到公众号回复「人工」。",
+    off_sale: "这门课刚刚下架了，没有扣款；回公众号告诉我想学什么，我再帮你找。",
+    in_wechat_only: "免费课请在微信里打开领取。",
+    settled: "这笔订单已经有了结果，没有再扣款，请刷新页面看看。",
+    over: "这笔订单过了付款时间，没有扣款，请再点一次。"
+  };
+
   function say(text) { status.textContent = text; }
   function again(text) { say(text); button.disabled = false; }
 
@@ -63,8 +72,7 @@
         poll(next.order_no, 150, "请用微信扫码付款；付好后在公众号回复「我的课程」学习。");
       }
       else if (next.state === "retry") { again("微信支付暂时没有回应，没有扣款，请稍后再试。"); }
-      else if (next.why === "no_pay") { again("暂未开通支付，请回到公众号回复「人工」。"); }
-      else { again(next.why === "session" ? "页面停留太久了，请从公众号重新打开。" : "这门课现在买不了，请回到公众号回复「人工」。"); }
+      else { again(WHY[next.why] || "这门课现在买不了，请回到公众号回复「人工」。"); }
     } catch (error) { again("网络不太好，请再试一次。"); }
   });
 })();

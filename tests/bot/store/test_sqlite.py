@@ -1,6 +1,8 @@
 """The store keeps whole units of work, and only those it could keep."""
 
 import asyncio
+import os
+import stat
 import threading
 from datetime import UTC, datetime, timedelta
 
@@ -164,3 +166,26 @@ def test_a_read_cannot_write(store):
     with pytest.raises(StoreError, match="读取失败"):
         asyncio.run(go())
     assert store.write_now(lambda tx: tx.followers.get("o1")) is None
+
+
+def test_the_files_of_a_new_database_are_for_their_owner_alone(tmp_path):
+    umask = os.umask(0)
+    try:
+        store = SqliteStore(str(tmp_path / "new" / "zhike.db"))
+        store.write_now(lambda tx: tx.followers.seen("o1", NOON))
+        modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in (tmp_path / "new").iterdir()}
+        store.close()
+    finally:
+        os.umask(umask)
+
+    assert modes == {"zhike.db": 0o600, "zhike.db-wal": 0o600, "zhike.db-shm": 0o600}
+
+
+def test_the_mode_of_a_database_that_is_there_stays_as_its_operator_set_it(tmp_path):
+    path = tmp_path / "zhike.db"
+    SqliteStore(str(path)).close()
+    path.chmod(0o640)
+
+    SqliteStore(str(path)).close()
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640

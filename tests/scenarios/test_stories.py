@@ -1,0 +1,159 @@
+"""Three followers from hello to goodbye: a stranger, a learner of three courses, one who says what they dislike."""
+
+import asyncio
+import json
+import random
+import re
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from bot import training
+from recsys.sources import words
+from tests.scenarios.world import play, tokenizer
+
+ANNA = "oAnna0000000000000000000000a"
+TITLE = re.compile(r"\d\. ([^<]+)</a>")
+EXCEL = ("JOB001", "JOB002", "JOB003")
+PHOTOGRAPHY = ("EDU026", "LIFE018")
+
+
+def titles(answer):
+    return TITLE.findall(answer)
+
+
+async def talk(world, *lines):
+    """Say one line after the other; returns the answers by what was said."""
+    return {line: await world.say(ANNA, line) for line in lines}
+
+
+def test_a_stranger_is_understood_in_their_own_words(live):
+    async def story(world):
+        await world.event(ANNA, "subscribe")
+        return await talk(
+            world,
+            "我最近老是睡不好，早上起来脖子也疼",
+            "为什么",
+            "pyhton 零基础",
+            "shuju fenxi",
+            "想學攝影，預算一百",
+            "有没有教做咖啡的",
+            "便宜点",
+            "对理财没什么兴趣，想学做饭",
+            "弹琴",
+            "不敢在人前说话",
+            "学滑雪",
+            "我的兴趣",
+            "谢谢",
+        )
+
+    said = live(story)
+
+    assert set(titles(said["我最近老是睡不好，早上起来脖子也疼"])) == {
+        "久坐族颈椎自救课",
+        "睡个整觉：作息重建课",
+        "办公室肩颈舒缓瑜伽",
+    }
+    assert "你提到「脖子」" in said["为什么"]
+    assert titles(said["pyhton 零基础"])[0] == "Python零基础入门课"
+    assert titles(said["shuju fenxi"])[0] == "Python数据分析实战课"
+    assert titles(said["想學攝影，預算一百"]) == ["手机摄影构图练习课", "把日子拍好看：生活摄影"]
+    assert said["有没有教做咖啡的"].startswith("关于「咖啡」")
+    assert "没有比 ¥88 更便宜" in said["便宜点"]
+    assert titles(said["对理财没什么兴趣，想学做饭"]) == ["家常菜二十道：下饭不重样"]
+    assert titles(said["弹琴"])[0] == "成人钢琴从识谱到双手"
+    assert titles(said["不敢在人前说话"])[0] == "克服紧张的公众演讲"
+    assert "没有正好讲「滑雪」" in said["学滑雪"]
+    assert "咖啡" in said["我的兴趣"]
+    assert "理财" not in said["我的兴趣"]
+    assert "不客气" in said["谢谢"]
+
+
+def remember(tx, now):
+    """Write down what 120 people bought: whoever learns Excel goes on to photography, others to something else."""
+    rng = random.Random(3)
+    groups = ((EXCEL, PHOTOGRAPHY), (("HEALTH006", "HEALTH007", "HEALTH026"), ("EDU008", "EDU017")))
+    for person in range(120):
+        first, then = groups[person % 2]
+        for nth, course_id in enumerate([*rng.sample(first, 2), *then]):
+            at = now - timedelta(minutes=10 * (120 - person) - nth)
+            tx.events.add(f"oOther{person:04}", "buy", at, course_id=course_id)
+
+
+async def buy(shop, simulator, phone, title):
+    """Open a course by its title, pay for it at the cashier, and wait until it is told; returns what was told."""
+    card = await phone.say(title)
+    link = next(href for _label, href in card.links if "/c/" in href)
+    assert (await phone.open(link)).status == 200
+    course_id = urlsplit(link).path.rsplit("/", 1)[1]
+    order = f"{simulator.webview_url}/c/{course_id}/order"
+    placed = await phone.open(order, method="POST", body="", headers={"X-Zhike": "1"})
+    prepay_id = json.loads(placed.text)["bridge"]["package"].removeprefix("prepay_id=")
+    await simulator.pay.confirm(prepay_id, phone.openid)
+    async with asyncio.timeout(10):
+        while course_id not in await shop.store.read(lambda tx: tx.entitlements.owned(phone.openid)):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    await shop.jobs.run_due()
+    return phone.screen[-1].text
+
+
+def test_a_learner_of_three_courses_is_told_what_they_lead_on_to(tmp_path, monkeypatch):
+    ours = tokenizer()
+    monkeypatch.setattr(training.doors, "tokenizer", lambda _config: ours)
+    monkeypatch.setattr(words, "_MOST_TERMS", 200)
+
+    async def story(shop, simulator):
+        await shop.store.write(lambda tx: remember(tx, shop.clock.now()))
+        training.learn(shop.config, shop.store, shop.clock, lambda _done, _of: None)
+        await shop.suggestions.refresh(shop.store, shop.clock.now())
+        phone = simulator.phone("小林")
+        await phone.follow()
+        bought = [shop.suggestions.shelf.courses[course_id].title for course_id in EXCEL]
+        told = [await buy(shop, simulator, phone, title) for title in bought]
+        lines = ("我的课程", "推荐", "为什么", "换一批", "我想学弹琴", "又想学做面包了", "excel", "我的兴趣")
+        said = {line: (await phone.say(line)).text for line in lines}
+        return bought, told, said, [shop.suggestions.shelf.courses[each].title for each in PHOTOGRAPHY]
+
+    bought, told, said, photography = play(story, tmp_path)
+
+    assert all("付款成功" in text and title in text for title, text in zip(bought, told, strict=True))
+    assert all(title in said["我的课程"] for title in bought)
+    assert set(titles(said["推荐"])) & set(photography)
+    assert re.search(rf"学过《(?:{'|'.join(bought)})》的人也学这门", said["推荐"])
+    assert "你学过《" in said["为什么"]
+    assert not set(titles(said["推荐"])) & set(titles(said["换一批"]))
+    assert titles(said["我想学弹琴"])[0] == "成人钢琴从识谱到双手"
+    assert any("欧包" in title for title in titles(said["又想学做面包了"]))
+    assert titles(said["excel"])
+    for line in ("推荐", "换一批", "我想学弹琴", "又想学做面包了", "excel"):
+        assert not set(titles(said[line])) & set(bought), line
+    assert "Excel" in said["我的兴趣"]
+
+
+def test_what_was_disliked_stays_away_until_the_follower_wants_it_again(live):
+    hidden = "减脂饮食：三餐这样配"
+
+    async def story(world):
+        await world.event(ANNA, "subscribe")
+        first = await world.say(ANNA, "想减肥")
+        place = titles(first).index(hidden) + 1
+        disliked = await world.say(ANNA, f"不感兴趣 {place}")
+        lists = await talk(world, "减肥", "不喜欢瑜伽", "推荐", "换一批", "理财没兴趣", "健身", "减脂")
+        interests = await world.say(ANNA, "我的兴趣")
+        changed = await talk(world, "撤销", "我想学瑜伽", "为什么", "推荐", "想减肥")
+        return disliked, lists, interests, changed
+
+    disliked, lists, interests, changed = live(story)
+
+    assert f"不再推荐《{hidden}》" in disliked
+    assert all(hidden not in titles(answer) for answer in lists.values())
+    assert titles(lists["减肥"])
+    for line in ("不喜欢瑜伽", "推荐", "换一批"):
+        assert not any("瑜伽" in title for title in titles(lists[line])), line
+    assert lists["理财没兴趣"].startswith("好，不看「理财」")
+    assert not any("理财" in title for title in titles(lists["理财没兴趣"]))
+    assert "瑜伽" not in interests
+    assert f"已恢复《{hidden}》" in changed["撤销"]
+    assert all("瑜伽" in title for title in titles(changed["我想学瑜伽"])[:2])
+    assert "你提到「瑜伽」" in changed["为什么"]
+    assert any("瑜伽" in title for title in titles(changed["推荐"]))
+    assert hidden in titles(changed["想减肥"])
