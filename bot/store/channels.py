@@ -20,8 +20,10 @@ select scene,
     (select count(*) from events where channel = named.scene and kind = 'follow' and at >= ?
         and detail = 'qrscene_' || named.scene),
     (select count(*) from followers where channel = named.scene and subscribed = 1),
-    (select count(distinct openid) from events where channel = named.scene and at >= ?
-        and kind not in ('scan', 'follow', 'unfollow')),
+    (select count(distinct openid) from events later where channel = named.scene and at >= ?
+        and kind not in ('scan', 'follow', 'unfollow') and exists (select 1 from events came
+            where came.openid = later.openid and came.channel = later.channel
+            and came.kind in ('scan', 'follow') and came.at < later.at)),
     (select count(*) from orders where channel = named.scene and paid_at >= ?
         and state in ('PAID', 'REFUNDED_PART')),
     (select coalesce(sum(amount_fen), 0) from orders where channel = named.scene and paid_at >= ?
@@ -46,8 +48,8 @@ class Channel:
 class ChannelFigures:
     """What came of a channel.
 
-    ``scans`` by followers, new ``follows``, how many ``followers`` it has now, how many were ``active`` (did more
-    than come), and the ``orders`` that were paid and not refunded whole.
+    ``scans`` by followers, new ``follows``, how many ``followers`` it has now, how many were ``active`` (did something
+    after they came), and the ``orders`` that were paid and not refunded whole.
     """
 
     scene: str

@@ -37,12 +37,16 @@ async def made(shop, folder, scene, *words):
 
 
 def test_who_follows_or_scans_by_the_code_is_shown_its_course_and_later_events_carry_the_channel(tmp_path):
+    clock = StoppedClock()
+
     async def story(shop, simulator):
+        clock.at = SystemClock().now()
         row = await made(shop, tmp_path, "地铁海报", "--course", COURSE, "--permanent")
         phone, old = simulator.phone("小林"), simulator.phone("小王")
         await old.follow()
         await old.say("帮助")
         hello, scanned = await phone.scan_code(row["url"]), await old.scan_code(row["url"])
+        clock.forward(minutes=1)
         await old.say("我想学 Excel")
         await old.click("my_courses")
         till = await go_to_the_till_again(simulator, old)
@@ -52,7 +56,7 @@ def test_who_follows_or_scans_by_the_code_is_shown_its_course_and_later_events_c
         export = json.loads((await run(shop, tmp_path, "followers", "export", old.openid))[1])
         return row, hello.text, scanned.text, events, report, export, (tmp_path / "地铁海报.png").read_bytes()
 
-    row, hello, scanned, events, report, export, picture = play(story, tmp_path)
+    row, hello, scanned, events, report, export, picture = play(story, tmp_path, clock=clock)
 
     assert (row["course_id"], row["expires_at"]) == (COURSE, None)
     assert f"《{TITLE}》" in hello
@@ -61,7 +65,7 @@ def test_who_follows_or_scans_by_the_code_is_shown_its_course_and_later_events_c
     assert kinds[0] == ("follow", "")
     assert {channel for _, channel in kinds[kinds.index(("scan", "地铁海报")) :]} == {"地铁海报"}
     assert "buy" in dict(kinds)
-    expected = {"scene": "地铁海报", "course_id": COURSE, "scans": 1, "follows": 1, "followers": 1, "active": 2}
+    expected = {"scene": "地铁海报", "course_id": COURSE, "scans": 1, "follows": 1, "followers": 1, "active": 1}
     assert report == [expected | {"orders": 1, "amount_fen": FEN}]
     assert export["came_by"] == "地铁海报"
     assert picture.startswith(b"\x89PNG")
