@@ -48,8 +48,8 @@ class Channel:
 class ChannelFigures:
     """What came of a channel.
 
-    ``scans`` by followers, new ``follows``, how many ``followers`` it has now, how many were ``active`` (did something
-    after they came), and the ``orders`` that were paid and not refunded whole.
+    ``scans`` by followers, new ``follows``, how many ``followers`` it has now, how many were ``active`` (did
+    something after they came), and the ``orders`` that were paid and not refunded whole.
     """
 
     scene: str
