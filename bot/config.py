@@ -18,6 +18,8 @@ from typing import Any, get_type_hints
 from urllib.parse import urlsplit
 
 from bot.errors import ConfigError
+from bot.reach.forms import Forms, read_forms
+from bot.reach.hours import QuietHours
 
 OFFICIAL_API = "https://api.weixin.qq.com"
 OFFICIAL_OAUTH = "https://open.weixin.qq.com"
@@ -88,6 +90,14 @@ def _boosts(values: tuple[str, ...]) -> str | None:
         re.fullmatch(r"[^=\s]+=\d{1,2}(\.\d+)?", value) and float(value.rpartition("=")[2]) > 0 for value in values
     )
     return None if good else '应是“课程编号=倍数”的列表，倍数大于 0，如 ["EDU001=2", "HEA003=0.5"]'
+
+
+def _quiet_hours(value: str) -> str | None:
+    try:
+        QuietHours.read(value)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def _store_url(value: str) -> str | None:
@@ -191,6 +201,13 @@ class ChatSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ReachSettings:
+    """When followers may be told things; by which templates is ``Config.forms``."""
+
+    quiet_hours: str = _setting("21:30-08:30", _quiet_hours)
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """All settings; file names are absolute."""
 
@@ -200,7 +217,9 @@ class Config:
     store: StoreSettings = field(default_factory=StoreSettings)
     recsys: RecsysSettings = field(default_factory=RecsysSettings)
     chat: ChatSettings = field(default_factory=ChatSettings)
+    reach: ReachSettings = field(default_factory=ReachSettings)
     menu: Mapping[str, object] = field(default_factory=dict)
+    forms: Forms = field(default_factory=Forms)
 
 
 SECTIONS: Mapping[str, type] = {
@@ -210,6 +229,7 @@ SECTIONS: Mapping[str, type] = {
     "store": StoreSettings,
     "recsys": RecsysSettings,
     "chat": ChatSettings,
+    "reach": ReachSettings,
 }
 REQUIRED_TO_SERVE = ("app_id", "app_secret", "original_id", "token")
 REQUIRED_TO_SELL = ("cert_serial_no", "private_key_file", "apiv3_key", "public_key_id", "public_key_file")
@@ -232,7 +252,7 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
 
 def from_mapping(raw: Mapping[str, Any], *, environ: Mapping[str, str], base: Path) -> Config:
     """Check settings that are already in memory; relative file names are taken from ``base``."""
-    sections_known = [*SECTIONS, "menu"]
+    sections_known = [*SECTIONS, "menu", "template", "subscribe"]
     problems = [
         f"不认识的一节 [{name}]{_did_you_mean(name, sections_known)}" for name in raw if name not in sections_known
     ]
@@ -242,10 +262,12 @@ def from_mapping(raw: Mapping[str, Any], *, environ: Mapping[str, str], base: Pa
     menu = raw.get("menu", {})
     if not isinstance(menu, dict):
         problems.append("[menu] 应是一张表，见 config.toml 里的例子")
-    problems += _together(sections)
+    template, template_faults = read_forms("template", raw.get("template", {}))
+    subscribe, subscribe_faults = read_forms("subscribe", raw.get("subscribe", {}))
+    problems += [*template_faults, *subscribe_faults, *_together(sections)]
     if problems:
         raise ConfigError(problems)
-    return Config(**sections, menu=menu)
+    return Config(**sections, menu=menu, forms=Forms(template, subscribe))
 
 
 def _variable(section: str, key: str) -> str:

@@ -29,6 +29,7 @@ BEAT_SECONDS = 10.0  # how often a lease is prolonged while its work goes on
 ABANDONED = timedelta(seconds=60)
 UNANSWERED = "success"  # what a repeat gets: WeChat's word for "nothing to say"
 KEEP_MESSAGES = timedelta(days=3)
+KEEP_SENDINGS = timedelta(days=90)
 PURGE_EVERY = timedelta(hours=1)
 
 
@@ -178,4 +179,5 @@ class Jobs:
         self._purged = now
         await self._store.write(lambda tx: tx.messages.purge(now - KEEP_MESSAGES))
         await self._store.write(lambda tx: tx.tokens.purge(now))
+        await self._store.write(lambda tx: tx.sendings.purge(now - KEEP_SENDINGS))
         return await privacy.forget_departed(self._store, now - self._keep_unfollowed)

@@ -93,6 +93,20 @@ class Messenger(Protocol):
         ...
 
 
+class Notifier(Protocol):
+    """Notices by the account's templates. Errors: ``AccountError``, ``AccountUnknown``."""
+
+    async def send_template(
+        self, openid: str, template_id: str, data: Mapping[str, str], *, url: str, client_msg_id: str
+    ) -> str:
+        """Send a template message and return WeChat's number of it; the same ``client_msg_id`` is sent once."""
+        ...
+
+    async def send_subscribe(self, openid: str, template_id: str, data: Mapping[str, str], *, page: str) -> None:
+        """Send a 订阅通知, which uses up one consent. 43101 means that there is none."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class OAuthIdentity:
     """Who opened the page. ``virtual`` identities of the preview mode must not buy or be bound."""

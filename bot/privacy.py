@@ -35,6 +35,9 @@ def copy_of(tx: Tx, openid: str, now: datetime) -> dict[str, Any] | None:
         "profile": json.loads(known.profile or "{}"),
         "conversation": json.loads(known.context or "{}"),
         "events": [asdict(event) for event in tx.events.of(openid)],
+        "allowed_notices": [asdict(each) for each in tx.consents.of(openid)],
+        "told": [asdict(each) for each in tx.sendings.of(openid)],
+        "came_by": tx.arrivals.of(openid),
         "hidden_courses": tx.dislikes.of(openid),
         "courses": [
             {**asdict(each), "finished": sorted(tx.lessons.finished(openid, each.course_id))}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from bot import doors
+from bot.account.notifier import AccountNotifier
 from bot.config import Config
 from bot.counters import Counters
 from bot.jobs import Jobs
@@ -14,7 +15,9 @@ from bot.models import OutboxRow
 from bot.nightly import Nightly
 from bot.orders import Merchant, Orders
 from bot.outbox import Outbox
-from bot.ports import Clock, Messenger, OAuth, PayGateway, SystemClock
+from bot.ports import Clock, Messenger, Notifier, OAuth, PayGateway, SystemClock
+from bot.reach.hours import QuietHours
+from bot.reach.service import Reach
 from bot.store import SqliteStore, Store
 from bot.suggestions import Suggestions
 from bot.texts import Texts
@@ -48,6 +51,7 @@ def open_shop(
     tell: Callable[[OutboxRow], str],
     gateway: PayGateway | None = None,
     messenger: Messenger | None = None,
+    notifier: Notifier | None = None,
     oauth: OAuth | None = None,
     clock: Clock | None = None,
     tokenizer: Tokenizer | None = None,
@@ -63,7 +67,6 @@ def open_shop(
     synonyms = doors.synonyms(config)
     store = SqliteStore(config.store.path)
     account = doors.account(config, store, clock)
-    messenger = messenger or account
     suggestions = Suggestions(config.recsys, tokenizer, synonyms, now=clock.now())
     counters = Counters(clock.now())
     orders = Orders(
@@ -74,15 +77,17 @@ def open_shop(
         order_minutes=config.pay.order_minutes,
         observer=suggestions,
     )
-    outbox = Outbox(
-        store,
-        messenger,
-        clock,
-        tell=tell,
+    reach = Reach(
+        messenger or account,
+        notifier or AccountNotifier(account),
+        forms=config.forms,
+        quiet=QuietHours.read(config.reach.quiet_hours),
+        public_url=config.server.public_url,
         message_quota=config.chat.message_quota,
         touch_quota=config.chat.touch_quota,
     )
     texts = Texts(config.chat, store, clock)
+    outbox = Outbox(store, reach, clock, tell=tell)
     jobs = Jobs(
         store,
         clock,

@@ -18,6 +18,12 @@ class Faults:
     api_lost_before: int = 0  # next n calls: the connection drops and nothing was done
     api_lost_after: int = 0  # next n calls: done, but the answer is lost
     send_busy: int = 0  # next n customer-service messages: errcode -1
+    template_busy: int = 0  # next n template messages and 订阅通知: errcode -1
+    template_errcode: int = 0  # every template message and 订阅通知: refused with this
+    template_result: str = "success"  # how template messages end, as their event says it
+    subscribe_result: int = 0  # how 订阅通知 end: the ErrorCode of their event
+    result_first: bool = False  # the event of a notice arrives before the call is answered
+    message_errcode: int = 0  # every customer-service message: refused with this
     bad_token: int = 0  # next n calls with a token: errcode 40001, and that token is dead
     snapshot_user: bool = False  # OAuth answers with a virtual openid and is_snapshotuser
 

@@ -173,12 +173,23 @@ async def _view(phone: Phone, body: dict[str, Any]) -> None:
     await phone.view(url)
 
 
+async def _scan(phone: Phone, body: dict[str, Any]) -> None:
+    """Scan what is pasted: the address or ticket of a code, else the scene of one that was printed before."""
+    text = _text(body, "scene")
+    try:
+        await phone.scan_code(text)
+    except LookupError:
+        await phone.scan(text)
+
+
 _ACTS: dict[str, Callable[[Phone, dict[str, Any]], Awaitable[object]]] = {
     "say": _say,
     "view": _view,
     "follow": lambda phone, body: phone.follow(_text(body, "scene") or None),
     "unfollow": lambda phone, _: phone.unfollow(),
-    "scan": lambda phone, body: phone.scan(_text(body, "scene")),
+    "scan": _scan,
+    "allow": lambda phone, body: phone.allow(_text(body, "template_id")),
+    "decline": lambda phone, body: phone.decline(_text(body, "template_id")),
     "click": lambda phone, body: phone.click(_text(body, "key")),
     "voice": lambda phone, body: phone.voice(_text(body, "recognition") or None),
     "image": lambda phone, _: phone.image(),

@@ -10,7 +10,7 @@ from typing import Literal
 
 from bot.simulator.quota import Quota
 
-Via = Literal["reply", "customer_service", "self", "system"]
+Via = Literal["reply", "customer_service", "template", "subscribe", "self", "system"]
 
 BROKEN = "该公众号提供的服务出现故障，请稍后再试"
 
@@ -82,6 +82,7 @@ class Follower:
     quota: Quota = field(default_factory=Quota)
     last_sent: float = 0.0  # when they last sent anything; the typing state needs it
     typing: bool = False
+    consents: dict[str, int] = field(default_factory=dict)  # template → notices still allowed
     bell: Bell = field(default_factory=Bell)
 
     def see(self, received: Received) -> Received:
@@ -97,6 +98,7 @@ class Follower:
         self.subscribed, self.subscribed_at, self.scene = False, 0.0, ""
         self.last_sent, self.typing = 0.0, False
         self.screen.clear()
+        self.consents.clear()
         self.quota.close()
         self.bell.ring()
 

@@ -11,7 +11,7 @@ from tornado.httputil import HTTPHeaders
 
 from bot.simulator import quota
 from bot.simulator.courier import Courier
-from bot.simulator.messages import Value
+from bot.simulator.messages import Repeated, Value
 from bot.simulator.people import Follower, Received
 from bot.simulator.stage import Stage
 
@@ -156,6 +156,43 @@ class Phone:
             return await self.follow(scene)
         return await self.event("SCAN", EventKey=scene, Ticket="ticket-" + scene)
 
+    async def scan_code(self, code: str) -> Received | None:
+        """Scan a code of the account: its ticket, or the address that its picture says. Raises LookupError."""
+        found = self._stage.qrcodes.find(code, self._stage.now())
+        if found is None:
+            raise LookupError("no such code of this account, or its time is over")
+        if not self._follower.subscribed:
+            return await self.follow(found.scene)
+        return await self.event("SCAN", EventKey=found.scene, Ticket=found.ticket)
+
+    async def allow(self, *template_ids: str) -> None:
+        """Allow one 订阅通知 of each template, in the dialogue that a page of the account opened."""
+        for template_id in template_ids:
+            self._follower.consents[template_id] = self._follower.consents.get(template_id, 0) + 1
+        await self._answer("Popup", dict.fromkeys(template_ids, "accept"))
+
+    async def decline(self, *template_ids: str) -> None:
+        """Refuse them in that dialogue; what was allowed before is gone."""
+        for template_id in template_ids:
+            self._follower.consents[template_id] = 0
+        await self._answer("Popup", dict.fromkeys(template_ids, "reject"))
+
+    async def switch_off(self, template_id: str) -> None:
+        """Refuse a template from now on, in WeChat's own settings of the account."""
+        self._follower.consents[template_id] = 0
+        await self._answer("Change", {template_id: "reject"})
+
+    async def _answer(self, where: str, answers: Mapping[str, str]) -> None:
+        """Tell the account what was answered; who does not follow it may have been on one of its pages."""
+        scene: dict[str, Value] = {"PopupScene": 2} if where == "Popup" else {}
+        parts = [{"TemplateId": each, "SubscribeStatusString": said, **scene} for each, said in answers.items()]
+        nested: dict[str, Value] = {f"SubscribeMsg{where}Event": {"List": Repeated(parts)}}
+        await self.push(f"subscribe_msg_{where.lower()}_event", nested)
+
+    async def push(self, name: str, fields: Mapping[str, Value]) -> None:
+        """Push an event that the follower does not answer for, whether or not they follow."""
+        await self._courier.deliver(self._follower, self._event_fields(name, fields))
+
     async def view(self, url: str) -> Received | None:
         """Tap a menu button of type view: only the event; `open` opens the page."""
         return await self.event("VIEW", EventKey=url, MenuId="431000001")
@@ -228,7 +265,7 @@ class Phone:
         """Keep an event from repeating within a second: having no MsgId, it would count as a second delivery."""
         created = int(self._stage.now())
         last_name, last_key, last_created = self._last_event
-        key = str(fields.get("EventKey", ""))
+        key = str(fields.get("EventKey", fields.get("MsgID", "")))
         if (name, key) == (last_name, last_key):
             created = max(created, last_created + 1)
         self._last_event = (name, key, created)

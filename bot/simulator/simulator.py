@@ -1,7 +1,7 @@
 """Puts the simulator together: two ports and what answers on them. Each part lives in its own file."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tornado.httpserver import HTTPServer
@@ -13,6 +13,8 @@ from bot.simulator.cashier import Cashier
 from bot.simulator.courier import Courier
 from bot.simulator.faults import Faults
 from bot.simulator.mch import MchHandler
+from bot.simulator.messages import Value
+from bot.simulator.notes import Sort
 from bot.simulator.notices import Notices
 from bot.simulator.people import Follower
 from bot.simulator.phone import Phone
@@ -47,6 +49,7 @@ class Simulator:
         self._phones: dict[str, Phone] = {}
         self._servers: list[HTTPServer] = []
         self._forget: Callable[[list[str]], None] | None = None
+        self._stage.push = self._push
         self.pay = Cashier(self._stage, self._notices)
 
     # ---- life ----
@@ -106,6 +109,14 @@ class Simulator:
         self._stage.ring()
         return self._phone_of(follower)
 
+    def add_template(self, sort: Sort, title: str, fields: Mapping[str, str]) -> str:
+        """Give the account a template ("template" or "subscribe"); `fields` maps its fields to their labels."""
+        return self._stage.notes.add(sort, title, fields).template_id
+
+    async def settle(self) -> None:
+        """Wait until what the simulator does by itself (results of notices, say) is done."""
+        await self._stage.settle()
+
     @property
     def faults(self) -> Faults:
         """The switches; all off at first."""
@@ -138,6 +149,9 @@ class Simulator:
         if follower.openid not in self._phones:
             self._phones[follower.openid] = Phone(self._stage, self._courier, follower)
         return self._phones[follower.openid]
+
+    async def _push(self, follower: Follower, name: str, fields: dict[str, Value]) -> None:
+        await self._phone_of(follower).push(name, fields)
 
     def _listen(self, app: Application, port: int) -> str:
         server = HTTPServer(app)

@@ -10,7 +10,10 @@ from tornado.simple_httpclient import SimpleAsyncHTTPClient
 
 from bot.simulator.book import TradeBook
 from bot.simulator.faults import Faults
-from bot.simulator.people import People
+from bot.simulator.messages import Value
+from bot.simulator.notes import Notes
+from bot.simulator.people import Follower, People
+from bot.simulator.qrcodes import Codes
 from bot.simulator.settings import Credentials, SimulatorKeys, SimulatorSettings
 
 
@@ -22,6 +25,13 @@ class Call(NamedTuple):
     method: str
     query: str
     body: bytes
+
+
+Push = Callable[[Follower, str, dict[str, Value]], Coroutine[Any, Any, object]]
+
+
+async def _nobody(_follower: Follower, _name: str, _fields: dict[str, Value]) -> None:
+    """Push to nobody: no courier is there yet."""
 
 
 @dataclass
@@ -45,6 +55,9 @@ class Stage:
         self.credentials = Credentials.of(self.keys)
         self.people = People(self.settings.app_id)
         self.book = TradeBook()
+        self.notes = Notes()
+        self.qrcodes = Codes()
+        self.push: Push = _nobody
         self.menu: Mapping[str, Any] | None = self.settings.menu
         self._client: AsyncHTTPClient | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -65,6 +78,10 @@ class Stage:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def settle(self) -> None:
+        """Wait until the background work of this moment is done."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def ring(self) -> None:
         """Wake every page that watches a phone: something around the screens changed."""
@@ -95,6 +112,8 @@ class Stage:
         self.faults.clear()
         self.stable_token, self.menu = "", self.settings.menu
         self.book.clear()
+        self.notes.sent.clear()
+        self.qrcodes.clear()
         self.ring()
 
 

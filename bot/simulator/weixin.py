@@ -14,8 +14,11 @@ from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
 from bot.simulator.http import ApiHandler, HostHandler, utf8_json
 from bot.simulator.menus import check_menu
-from bot.simulator.people import Follower
+from bot.simulator.messages import Repeated, Value
+from bot.simulator.notes import Sort, take_consent
+from bot.simulator.people import Follower, Received
 from bot.simulator.phone import FOLLOWER_COOKIE
+from bot.simulator.qrcodes import picture
 from bot.simulator.sending import Refusal, read_message, refuse_escapes
 from bot.simulator.stage import OAuthCode, Stage
 
@@ -25,6 +28,7 @@ _TOKEN_SECONDS = 7200
 _RENEW_BEFORE = 300
 _FORCE_GAP, _FORCE_A_DAY = 30, 20
 _CODE_SECONDS = 300
+_SHOW = "/cgi-bin/showqrcode"
 _TYPING_SECONDS = 30
 _DAY = 86400
 _AUTHORIZE = re.compile(
@@ -64,17 +68,29 @@ class WeixinHandler(ApiHandler):
     async def serve(self) -> None:
         """Answer the call, or lose it as the faults say; refusals are answers too."""
         faults = self.stage.faults
-        if faults.take("api_lost_before"):
+        if self.request.path == _SHOW:
+            self._show_qrcode()
+        elif faults.take("api_lost_before"):
             await self.lose()
         elif faults.take("api_errors"):
             self.answer(502, "<html><body>502 Bad Gateway</body></html>", "text/html")
         else:
             told = self._told()
+            if faults.result_first:
+                await self.stage.settle()
             if faults.take("api_lost_after"):
                 await self.lose()
                 return
             await asyncio.sleep(faults.api_delay)
             self.answer(200, utf8_json(told), "application/json; encoding=utf-8")
+
+    def _show_qrcode(self) -> None:
+        """Play mp.weixin.qq.com/cgi-bin/showqrcode: the picture of a ticket, to anybody."""
+        code = self.stage.qrcodes.find(self.get_query_argument("ticket", ""), self.stage.now())
+        if code is None:
+            self.answer(404)
+        else:
+            self.answer(200, picture(code), "image/png")
 
     def _told(self) -> Answer:
         try:
@@ -179,6 +195,8 @@ def _custom_send(stage: Stage, request: Request) -> Answer:
     body = request.json()
     if stage.faults.take("send_busy"):
         raise Refusal(-1, "system error")
+    if stage.faults.message_errcode:
+        raise Refusal(stage.faults.message_errcode, "refused")
     follower = _follower(stage, body.get("touser"))
     received = read_message(body, stage.now())
     if not follower.subscribed:
@@ -191,6 +209,50 @@ def _custom_send(stage: Stage, request: Request) -> Answer:
         raise Refusal(errcode, told[errcode])
     follower.see(received)
     return _ok()
+
+
+def _template_send(stage: Stage, request: Request) -> Answer:
+    body = request.json()
+    follower, received = _read_notice(stage, body, "template")
+    if not follower.subscribed:
+        raise Refusal(43004, "require subscribe")
+    if number := stage.notes.remembered(follower.openid, body.get("client_msg_id"), stage.now()):
+        return _ok() | {"msgid": number}
+    number = secrets.randbelow(10**18)
+    if body.get("client_msg_id"):
+        stage.notes.sent[follower.openid, body["client_msg_id"]] = (stage.now(), number)
+    status = stage.faults.template_result
+    if status == "success":
+        follower.see(received)
+    stage.background(stage.push(follower, "TEMPLATESENDJOBFINISH", {"MsgID": number, "Status": status}))
+    return _ok() | {"msgid": number}
+
+
+def _subscribe_send(stage: Stage, request: Request) -> Answer:
+    """Send a 订阅通知: to the chat of a follower, to 服务通知 of anybody else who allowed it."""
+    body = request.json()
+    follower, received = _read_notice(stage, body, "subscribe")
+    take_consent(follower, body["template_id"])
+    code = stage.faults.subscribe_result
+    if not code:
+        follower.see(received)
+    part: dict[str, Value] = {"TemplateId": body["template_id"], "MsgID": str(secrets.randbelow(10**18))}
+    part |= {"ErrorCode": code, "ErrorStatus": "failed" if code else "success"}
+    fields: dict[str, Value] = {"SubscribeMsgSentEvent": {"List": Repeated([part])}}
+    stage.background(stage.push(follower, "subscribe_msg_sent_event", fields))
+    return _ok()
+
+
+def _read_notice(stage: Stage, body: dict[str, Any], sort: Sort) -> tuple[Follower, Received]:
+    if stage.faults.take("template_busy"):
+        raise Refusal(-1, "system error")
+    if stage.faults.template_errcode:
+        raise Refusal(stage.faults.template_errcode, "refused")
+    return _follower(stage, body.get("touser")), stage.notes.read(body, sort, stage.now())
+
+
+def _qrcode_create(stage: Stage, request: Request) -> Answer:
+    return stage.qrcodes.create(request.json(), stage.now())
 
 
 def _typing(stage: Stage, request: Request) -> Answer:
@@ -350,6 +412,9 @@ _CALLS: dict[tuple[str, str], Callable[[Stage, Request], Answer]] = {
     ("POST", "/cgi-bin/stable_token"): _stable_token,
     ("POST", "/cgi-bin/message/custom/send"): _custom_send,
     ("POST", "/cgi-bin/message/custom/typing"): _typing,
+    ("POST", "/cgi-bin/message/template/send"): _template_send,
+    ("POST", "/cgi-bin/message/subscribe/bizsend"): _subscribe_send,
+    ("POST", "/cgi-bin/qrcode/create"): _qrcode_create,
     ("GET", "/cgi-bin/user/info"): _user_info,
     ("GET", "/cgi-bin/getcallbackip"): _callback_ips,
     ("POST", "/cgi-bin/callback/check"): _callback_check,

@@ -292,3 +292,46 @@ def m006_trials(db: Database) -> None:
 def m007_departed(db: Database) -> None:
     """Let those who unfollowed be found by when they did: their data is deleted some time after."""
     db.execute("create index idx_followers_departed on followers (unfollowed_at) where unfollowed_at is not null")
+
+
+@migrations()
+def m011_reach(db: Database) -> None:
+    """How each thing was told and what became of it, who allowed what, and by which channel people come."""
+    db.execute("alter table outbox add column in_hand integer not null default 0")
+    db.execute("alter table events add column channel text not null default ''")
+    db.execute("alter table orders add column channel text not null default ''")
+    db.execute("create index idx_events_channel on events (channel, kind) where channel <> ''")
+    db.execute("create index idx_orders_channel on orders (channel) where channel <> ''")
+    _table(
+        db,
+        "consents",
+        {"openid": str, "template_id": str, "remaining": int, "changed_at": int},
+        pk=("openid", "template_id"),
+    )
+    _table(
+        db,
+        "sendings",
+        {
+            "kind": str,
+            "key": str,
+            "openid": str,
+            "way": str,
+            "template_id": str,
+            "msg_id": str,
+            "state": str,
+            "detail": str,
+            "at": int,
+        },
+        pk=("kind", "key"),
+        defaults={"msg_id": "", "detail": ""},
+    )
+    db.table("sendings").create_index(["openid", "at"])
+    _table(db, "nudges", {"openid": str, "key": str, "at": int}, pk="openid")
+    _table(db, "arrivals", {"openid": str, "channel": str, "at": int}, pk="openid")
+    _table(
+        db,
+        "channels",
+        {"scene": str, "course_id": str, "ticket": str, "url": str, "created_at": int, "expires_at": int},
+        pk="scene",
+        defaults={"course_id": ""},
+    )

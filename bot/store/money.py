@@ -104,9 +104,10 @@ class Orders:
         return _order(row) if row else None
 
     def add(self, order: Order) -> None:
-        """Write a new order down."""
+        """Write a new order down, with the channel by which its buyer came last."""
         self._rows.run(
-            f"insert into orders ({ORDER}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            f"insert into orders ({ORDER}, channel) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+            " coalesce((select channel from arrivals where openid = ?), ''))",
             order.order_no,
             order.openid,
             order.course_id,
@@ -119,6 +120,7 @@ class Orders:
             order.paid_attempt,
             order.source,
             order.session,
+            order.openid,
         )
 
     def pending(self, openid: str, course_id: str, session: str) -> list[Order]:

@@ -43,7 +43,7 @@ class Outbox:
     def claim(self, now: datetime, *, until: datetime, limit: int) -> list[OutboxRow]:
         """Take due rows; a taken row comes back at ``until`` unless it is settled before."""
         rows = self._rows.all(
-            "update outbox set next_at = ?, attempts = attempts + 1 where id in"
+            "update outbox set next_at = ?, attempts = attempts + 1, in_hand = 0 where id in"
             " (select id from outbox where done_at is null and next_at <= ? order by next_at, id limit ?)"
             f" and done_at is null and next_at <= ? returning {OUTBOX}",
             epoch(until),
@@ -75,18 +75,44 @@ class Outbox:
             )
         )
 
-    def retry(self, row_id: int, at: datetime) -> None:
-        """Try a row again later."""
-        self._rows.run("update outbox set next_at = ? where id = ? and done_at is null", epoch(at), row_id)
+    def retry(self, row_id: int, at: datetime, *, in_hand: bool = False) -> None:
+        """Try a row again later; ``in_hand`` says that it was surely not sent, so that a chat may come first."""
+        self._rows.run(
+            "update outbox set next_at = ?, in_hand = ? where id = ? and done_at is null",
+            epoch(at),
+            int(in_hand),
+            row_id,
+        )
+
+    def reopen(self, kind: str, key: str) -> bool:
+        """Leave for the next chat what did not arrive after all; False when it was told by other means."""
+        return bool(
+            self._rows.run(
+                "update outbox set next_at = null, done_at = null, outcome = '' where kind = ? and key = ?"
+                " and (done_at is null or outcome = 'sent')",
+                kind,
+                key,
+            )
+        )
+
+    def arrived(self, kind: str, key: str, now: datetime) -> None:
+        """Settle by name what is known to have arrived, though its sender never heard so."""
+        self._rows.run(
+            "update outbox set done_at = ?, outcome = 'sent' where kind = ? and key = ? and done_at is null",
+            epoch(now),
+            kind,
+            key,
+        )
 
     def hold(self, row_id: int) -> None:
         """Leave a row for the follower's next message."""
         self._rows.run("update outbox set next_at = null where id = ? and done_at is null", row_id)
 
     def waiting(self, openid: str) -> list[OutboxRow]:
-        """Return what was left for this follower's next message."""
+        """Return what was left for this follower's next message, and what waits but is in nobody's hands."""
         rows = self._rows.all(
-            f"select {OUTBOX} from outbox where openid = ? and done_at is null and next_at is null order by id",
+            f"select {OUTBOX} from outbox where openid = ? and done_at is null"
+            " and (next_at is null or in_hand = 1) order by id",
             openid,
         )
         return [_row(row) for row in rows]

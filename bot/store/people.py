@@ -16,11 +16,13 @@ KNOWN = (
     " (select group_concat(course_id, char(10)) from"
     "  (select course_id from entitlements where openid = f.openid order by granted_at, course_id)),"
     " (select group_concat(course_id, char(10)) from dislikes where openid = f.openid),"
-    " exists (select 1 from outbox where openid = f.openid and done_at is null and next_at is null)"
+    " exists (select 1 from outbox where openid = f.openid and done_at is null"
+    "  and (next_at is null or in_hand = 1))"
     " from followers f where openid = ?"
 )
 
-TRACES = ("interests", "events", "dislikes", "quota")  # what we know of a person beyond courses and orders
+REACHED = ("consents", "sendings", "nudges", "arrivals")  # how they came and were told things
+TRACES = ("interests", "events", "dislikes", "quota", *REACHED)  # what we know beyond courses and orders
 BOUND = " or ".join(
     f"exists (select 1 from {table} where openid = f.openid)" for table in ("entitlements", "orders")
 )
@@ -211,6 +213,7 @@ class Event:
     course_id: str
     detail: str
     at: datetime
+    channel: str = ""
 
 
 class Events:
@@ -220,14 +223,16 @@ class Events:
         self._rows = rows
 
     def add(self, openid: str, kind: str, now: datetime, *, course_id: str = "", detail: str = "") -> int:
-        """Append one event and return its number."""
+        """Append one event, with the channel by which the follower came last, and return its number."""
         return self._rows.insert(
-            "insert into events (openid, kind, course_id, detail, at) values (?, ?, ?, ?, ?)",
+            "insert into events (openid, kind, course_id, detail, at, channel) values (?, ?, ?, ?, ?,"
+            " coalesce((select channel from arrivals where openid = ?), ''))",
             openid,
             kind,
             course_id,
             detail,
             epoch(now),
+            openid,
         )
 
     def of_kinds(self, kinds: Iterable[str]) -> Iterable[Event]:
@@ -242,9 +247,9 @@ class Events:
     def of(self, openid: str) -> list[Event]:
         """Return everything recorded of one follower, oldest first."""
         rows = self._rows.all(
-            "select openid, kind, course_id, detail, at from events where openid = ? order by id", openid
+            "select openid, kind, course_id, detail, at, channel from events where openid = ? order by id", openid
         )
-        return [Event(row[0], row[1], row[2], row[3], instant(row[4])) for row in rows]
+        return [Event(row[0], row[1], row[2], row[3], instant(row[4]), row[5]) for row in rows]
 
     def drop(self, openid: str, kinds: Iterable[str]) -> None:
         """Delete the events of some kinds of one follower."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from bot.store.catalogue import Courses, Lessons, PopularityScores, Trials
+from bot.store.channels import Arrivals, Channels
 from bot.store.figures import Figures
 from bot.store.inbox import Messages
 from bot.store.money import Anomalies, Attempts, Entitlements, Notices, Orders, Refunds
 from bot.store.outbox import Outbox
 from bot.store.people import Dislikes, Events, Followers, Interests, Quota
+from bot.store.reach import Consents, Nudges, Sendings
 from bot.store.rows import Rows
 from bot.store.shared import Leases, Tokens, Versions
 
@@ -17,7 +19,10 @@ class Tx:
 
     __slots__ = (
         "anomalies",
+        "arrivals",
         "attempts",
+        "channels",
+        "consents",
         "courses",
         "dislikes",
         "entitlements",
@@ -29,11 +34,13 @@ class Tx:
         "lessons",
         "messages",
         "notices",
+        "nudges",
         "orders",
         "outbox",
         "popularity",
         "quota",
         "refunds",
+        "sendings",
         "tokens",
         "trials",
         "versions",
@@ -47,6 +54,11 @@ class Tx:
         self.quota = Quota(rows)
         self.messages = Messages(rows)
         self.outbox = Outbox(rows)
+        self.consents = Consents(rows)
+        self.sendings = Sendings(rows)
+        self.nudges = Nudges(rows)
+        self.channels = Channels(rows)
+        self.arrivals = Arrivals(rows)
         self.courses = Courses(rows)
         self.lessons = Lessons(rows)
         self.popularity = PopularityScores(rows)

@@ -25,6 +25,7 @@ from bot.texts import REPLY_BYTES
 from handlers.chat import replies, talk
 from handlers.chat.answers import SUCCESS, Answer, Later, Silence, Text, Transfer, render, split
 from handlers.chat.robot import Robot
+from handlers.chat.routes import EVENTS
 from handlers.chat.turn import Turn
 
 log = logging.getLogger("zhike.inbox")
@@ -70,6 +71,7 @@ def message_key(fields: Mapping[str, str]) -> str:
     sender, created = fields["FromUserName"], fields.get("CreateTime", "")
     if fields["MsgType"] == "event":
         parts = ["e", sender, created, fields["Event"].lower(), fields.get("EventKey", "")]
+        parts += [fields["MsgID"]] if "MsgID" in fields else []
     else:
         parts = ["m", fields.get("MsgId", ""), sender, created]
     return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
@@ -104,7 +106,7 @@ class Inbox:
         except Exception:
             log.exception("inbox.broke key=%s", delivery.key)
         finally:
-            self._count(delivery.message.type, outcome, time.perf_counter() - started)
+            self._count(delivery.message, outcome, time.perf_counter() - started)
         return self._render(Text(replies.apology()), delivery.message) if outcome == "failed" else reply
 
     async def _answer(self, delivery: Delivery) -> str | None:
@@ -145,9 +147,11 @@ class Inbox:
         ready = await self._shop.store.write(lambda tx: tx.messages.detach(delivery.key))
         return SUCCESS if ready is None else ready
 
-    def _count(self, kind: str, outcome: str, seconds: float) -> None:
-        counters = self._shop.counters
+    def _count(self, message: Any, outcome: str, seconds: float) -> None:
+        counters, kind = self._shop.counters, message.type
         counters.messages[kind if kind in KINDS else "unknown", outcome] += 1
+        if message.event:
+            counters.count_event(message.event, known=f"{message.event}_event" in EVENTS)
         counters.handling.add(seconds)
 
     async def _stored(self, key: str) -> str:

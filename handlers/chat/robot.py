@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 from typing import Any
 from xml.parsers import expat
 
@@ -32,6 +33,10 @@ MESSAGE_TAGS = {
 PLACE_TAGS = {"Location_X", "Location_Y", "Scale", "Label", "Title", "Description", "Url"}
 EVENT_TAGS = {"Event", "EventKey", "Ticket", "MenuId", "MsgID", "Status"}
 KNOWN_TAGS = frozenset(COMMON_TAGS | MESSAGE_TAGS | PLACE_TAGS | EVENT_TAGS)
+# What 订阅通知 events nest: <SubscribeMsg…Event><List>…</List><List>…</List></SubscribeMsg…Event>.
+LISTS = frozenset({"SubscribeMsgPopupEvent", "SubscribeMsgChangeEvent", "SubscribeMsgSentEvent"})
+LIST = "List"
+MOST_PARTS = 50
 NUMBERS = ("CreateTime", "MsgId", "MsgID", "Scale")
 DEEPEST = 6
 LONGEST_NAME = 64
@@ -42,9 +47,13 @@ class Unreadable(Exception):
 
 
 def read_fields(body: bytes | str) -> dict[str, str]:
-    """Parse the flat fields of a WeChat XML body. ``Unreadable`` for anything else, entities and DTDs included."""
+    """Parse the flat fields of a WeChat XML body. ``Unreadable`` for anything else, entities and DTDs included.
+
+    Of what is nested only the lists of 订阅通知 events are kept: as JSON, under ``List``.
+    """
     parser = expat.ParserCreate()
     fields: dict[str, str] = {}
+    parts: list[dict[str, str]] = []
     path: list[str] = []
     text: list[str] = []
 
@@ -52,6 +61,8 @@ def read_fields(body: bytes | str) -> dict[str, str]:
         path.append(name)
         if len(path) > DEEPEST:
             raise Unreadable("nested too deeply")
+        if _in_a_list(path) == LIST and len(parts) < MOST_PARTS:
+            parts.append({})
         text.clear()
 
     def end(name: str) -> None:
@@ -59,6 +70,8 @@ def read_fields(body: bytes | str) -> dict[str, str]:
             if name in fields:
                 raise Unreadable(f"{name} twice")
             fields[name] = "".join(text)
+        elif _in_a_list(path) and name != LIST and parts:
+            parts[-1][name] = "".join(text)
         path.pop()
         text.clear()
 
@@ -74,13 +87,21 @@ def read_fields(body: bytes | str) -> dict[str, str]:
         parser.Parse(clean(body if isinstance(body, str) else body.decode("utf-8")), True)
     except (expat.ExpatError, UnicodeDecodeError, ValueError) as error:
         raise Unreadable(str(error)) from None
+    if parts:
+        fields[LIST] = json.dumps(parts)
     return fields
+
+
+def _in_a_list(path: list[str]) -> str:
+    """Return the innermost name where the path is in the list of a 订阅通知 event, else nothing."""
+    inside = len(path) in {3, 4} and path[1] in LISTS and path[2] == LIST
+    return path[-1] if inside else ""
 
 
 class Robot(BaseRoBot):  # type: ignore[misc]  # WeRoBot ships no types
     """The registry of topics. Unlike its base it opens nothing, swallows nothing and never blocks."""
 
-    message_types = [*BaseRoBot.message_types, "unknown_event"]  # noqa: RUF012  the base class's own shape
+    message_types = [*{*BaseRoBot.message_types, *routes.EVENTS}]  # noqa: RUF012  the base class's own shape
 
     def __init__(self, settings: WeChatSettings) -> None:
         super().__init__(
@@ -136,13 +157,19 @@ class Robot(BaseRoBot):  # type: ignore[misc]  # WeRoBot ships no types
                 raise Unreadable(f"{name} is not a number")
         if fields["MsgType"] == "event" and not fields.get("Event"):
             raise Unreadable("an event without a name")
-        kept = {name: value for name, value in fields.items() if name != "Encrypt"}
-        if fields["MsgType"] == "location" or fields.get("Event", "").lower() not in PLAIN_EVENTS:
+        kept = {name: value for name, value in fields.items() if name not in {"Encrypt", LIST}}
+        event = fields.get("Event", "").lower() if fields["MsgType"] == "event" else ""
+        if fields["MsgType"] == "location" or event not in PLAIN_EVENTS:
             kept = _bare(kept)
         try:
-            return process_message(dict(kept))
+            message = process_message(dict(kept))
         except (KeyError, ValueError, TypeError) as error:
             raise Unreadable(f"not a message: {type(error).__name__}") from None
+        message.event = event
+        if f"{event}_event" in routes.EVENTS:
+            message.type = f"{event}_event"
+        message.parts = json.loads(fields.get(LIST, "[]"))
+        return message
 
     def answer(self, message: Any, turn: Turn) -> Answer | Later:
         """Let the first handler answer; one that has nothing to say says ``Silence``."""

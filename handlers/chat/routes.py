@@ -15,7 +15,7 @@ from typing import Any
 from bot.texts.book import Said
 from handlers.chat import reading, replies
 from handlers.chat.answers import Answer, Later, Text
-from handlers.chat.topics import card, desk, find, mine
+from handlers.chat.topics import card, desk, find, mine, notified
 from handlers.chat.turn import Turn
 
 Topic = Callable[[Any, Turn], Answer | Later]
@@ -185,6 +185,13 @@ EVENTS: Mapping[str, Topic] = {
     "unsubscribe_event": desk.unfollow,
     "scan_event": desk.scan,
     "view_event": desk.ignore,
+    # A type is the event's name and "_event", and these names end in it already.
+    "templatesendjobfinish_event": notified.template_finished,
+    "subscribe_msg_popup_event_event": notified.answered,
+    "subscribe_msg_change_event_event": notified.answered,
+    "subscribe_msg_sent_event_event": notified.notice_sent,
+    "user_authorization_revoke_event": notified.revoked,
+    "user_authorization_cancellation_event": notified.cancelled,
     "location_event": desk.ignore,
     "unknown_event": desk.ignore,
 }

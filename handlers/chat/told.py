@@ -26,7 +26,7 @@ def teller(public_url: str) -> Callable[[OutboxRow], str]:
                 return str(told.get("content") or replies.handed_over())
             case "unanswered":
                 return replies.unanswered()
-            case "reply":
+            case "reply" | "note":
                 return str(told["content"])
             case _:
                 raise ValueError(f"no sentence for outbox kind {row.kind!r}")

@@ -62,6 +62,14 @@ HEADINGS = {
     "keywords": "关键词",
     "commands": "盖住命令",
     "answer": "回答",
+    "scene": "渠道",
+    "expires_at": "到期",
+    "url": "码里的网址",
+    "scans": "已关注者扫码",
+    "follows": "扫码关注",
+    "followers": "现有关注者",
+    "active": "有互动的人",
+    "orders": "付款订单",
 }
 WORDS = {
     "status": {"draft": "草稿", "published": "已上架", "retired": "已下架"},

@@ -1,7 +1,8 @@
-"""``followers``: list, show, export, forget."""
+"""``followers``: list, show, export, tell, forget."""
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +12,10 @@ from bot import privacy
 from bot.errors import NotAllowed, NotFound
 from bot.models import Follower
 from bot.store import Tx
-from handlers.cli.common import Desk, confirm, show, show_one
+from handlers.chat.answers import clean
+from handlers.cli.common import Desk, Failure, confirm, show, show_one
+
+LONGEST_NOTE = 1800  # bytes: a text message holds 2,000
 
 
 @click.group("followers", help="关注者：查看、导出、删除。")
@@ -67,6 +71,29 @@ def forget(desk: Desk, openid: str, yes: bool) -> None:
             confirm(f"确定删除 {openid} 的全部数据？已购课程也会失效，不能恢复")
         store.write_now(work, durable=True)
     click.echo("已删除")
+
+
+@group.command("tell", help="给一位关注者发一句话；现在不能打扰或发不到，就等到能告知的时候。")
+@click.argument("openid")
+@click.argument("text")
+@click.pass_obj
+def tell(desk: Desk, openid: str, text: str) -> None:
+    """Leave a word for a follower; the running server tells it when and how it may."""
+    said, now = clean(text).strip(), datetime.now(UTC)
+    if not said or len(said.encode()) > LONGEST_NOTE:
+        raise Failure(f"要说的话应在 1 到 {LONGEST_NOTE // 3} 个字之间")
+    digest = hashlib.blake2b(f"{openid}\n{said}\n{now:%Y-%m-%d}".encode(), digest_size=12).hexdigest()
+
+    def work(tx: Tx) -> bool:
+        if not _get(tx, openid).subscribed:
+            raise NotAllowed(f"{openid} 没有关注公众号，不能主动发消息")
+        return tx.outbox.put("note", digest, openid, {"content": said}, now, due=now)
+
+    with desk.store() as store:
+        put = store.write_now(work, durable=True)
+    if not put:
+        raise Failure("今天已经给这位关注者留过同样的话，没有再发")
+    click.echo("已交给消息服务器；夜间不打扰，一天最多主动说一句，发不到就等对方下次说话时告知")
 
 
 def _forgettable(tx: Tx, openid: str) -> None:

@@ -77,6 +77,10 @@ def _of_process(counters: Counters, worker: str) -> Iterator[str]:
         ({"kind": kind, "outcome": outcome, **own}, count)
         for (kind, outcome), count in sorted(counters.messages.items())
     ]
+    events = [
+        ({"event": name, "outcome": outcome, **own}, count)
+        for (name, outcome), count in sorted(counters.events.items())
+    ]
     done = [({"job": job, **own}, at.timestamp()) for job, at in sorted(counters.job_done_at.items())]
     build = {"version": VERSION, "python": platform.python_version()}
     yield from _family("zhike_build_info", "gauge", "版本", [(build, 1)])
@@ -84,6 +88,7 @@ def _of_process(counters: Counters, worker: str) -> Iterator[str]:
         "zhike_start_time_seconds", "gauge", "进程启动的时刻", [(own, counters.started_at.timestamp())]
     )
     yield from _family("zhike_messages_total", "counter", "收到的消息投递，按类型和结果", messages)
+    yield from _family("zhike_events_total", "counter", "收到的事件投递，按名字；counted 表示没有专门处理", events)
     yield from _histogram("zhike_message_seconds", "处理一次投递用的秒数", counters.handling, own)
     yield from _family("zhike_replies_late_total", "counter", "没赶上时限的投递", [(own, counters.late_replies)])
     yield from _family(

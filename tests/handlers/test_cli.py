@@ -105,14 +105,14 @@ def test_wrong_usage_is_exit_code_2(run):
     assert run("nonsense").exit_code == 2
 
 
-@pytest.mark.parametrize("noun", ["courses", "followers", "orders", "recsys"])
+@pytest.mark.parametrize("noun", ["courses", "followers", "orders", "recsys", "qr", "channels"])
 def test_every_command_has_help_in_chinese(run, noun):
     for name, command in main.commands[noun].commands.items():
         assert not (command.help or "").isascii(), f"{noun} {name}"
     assert run(noun, "--help").exit_code == 0
 
 
-@pytest.mark.parametrize("noun", ["followers", "orders"])
+@pytest.mark.parametrize("noun", ["followers", "orders", "qr"])
 def test_empty_listings_are_empty_arrays(run, noun):
     assert json.loads(run(noun, "list", "--json").output) == []
 

@@ -9,6 +9,7 @@ from dataclasses import asdict
 import pytest
 from click.testing import CliRunner
 
+from bot.config import SECTIONS
 from bot.models import OrderState, TradeType
 from handlers.cli import main
 from tests.scenarios.world import COURSE, FEN, TITLE, go_to_the_till, play
@@ -23,7 +24,7 @@ class Counter:
         self.shop = shop
         self.simulator = simulator
         self.config = folder / "config.toml"
-        sections = {name: table for name, table in asdict(shop.config).items() if name != "menu"}
+        sections = {name: table for name, table in asdict(shop.config).items() if name in SECTIONS}
         lines = [
             f"{key} = {json.dumps(value)}" if key else f"[{value}]"
             for name, table in sections.items()

@@ -18,6 +18,7 @@ import pytest
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError
 
 from bot import catalog
+from bot.config import SECTIONS
 from bot.ports import SystemClock
 from bot.simulator import Simulator, SimulatorSettings
 from bot.store import SqliteStore
@@ -84,7 +85,7 @@ class Server:
 
 
 def as_toml(config):
-    sections = {name: table for name, table in asdict(config).items() if name != "menu"}
+    sections = {name: table for name, table in asdict(config).items() if name in SECTIONS}
     return "\n".join(
         "\n".join([f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in table.items())])
         for name, table in sections.items()

@@ -5,7 +5,7 @@ The lighter world of most scenarios, with fakes at the doors, is conftest.py.
 
 import asyncio
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from tornado.httpserver import HTTPServer
@@ -37,8 +37,11 @@ def tokenizer():
     return doors.tokenizer(from_mapping({}, environ={}, base=HOUSE))
 
 
-def play(story, folder, *, mode="safe", clock=None):
-    """Tell ``story(shop, simulator)`` to a running shop on a fresh database; both sides live by ``clock``."""
+def play(story, folder, *, mode="safe", clock=None, templates=None):
+    """Tell ``story(shop, simulator)`` to a running shop on a fresh database; both sides live by ``clock``.
+
+    ``templates(simulator)`` gives the account templates and returns the shop's forms for them.
+    """
     clock = clock or SystemClock()
 
     async def run():
@@ -47,6 +50,7 @@ def play(story, folder, *, mode="safe", clock=None):
         simulator = Simulator(settings, keys=keys(), now=lambda: clock.now().timestamp())
         await simulator.start()
         config = settings_for(simulator, folder, "127.0.0.1", {})
+        config = replace(config, forms=templates(simulator)) if templates else config
         shop = open_shop(config, tell=teller(config.server.public_url), clock=clock, tokenizer=tokenizer())
         stock(shop)
         await shop.suggestions.refresh(shop.store, clock.now())

@@ -245,9 +245,20 @@ function fill(bubble, item, side) {
     item.articles.forEach((each) => bubble.append(card(each)));
   } else if (side === "account" && (item.kind === "text" || item.kind === "msgmenu")) {
     fillText(bubble, item.text);
+  } else if (item.kind === "template" || item.kind === "subscribe") {
+    fillNotice(bubble, item);
   } else {
     bubble.textContent = [NAMES[item.kind] || "", item.text].filter(Boolean).join(" ");
   }
+}
+
+// A template message or 订阅通知: a card with its title, a line a field, and the way to the page behind it.
+function fillNotice(bubble, item) {
+  const [title, ...lines] = item.text.split("\n");
+  const head = document.createElement("b");
+  head.textContent = title;
+  bubble.append(head, "\n", lines.join("\n"));
+  item.links.forEach(([label, href]) => bubble.append("\n", link(href, label)));
 }
 
 // In-text links are the only markup that WeChat shows; everything else stays text.

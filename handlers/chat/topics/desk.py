@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from bot.models import Course
 from handlers.chat import replies
 from handlers.chat.answers import Answer, Silence, Text, Transfer
 from handlers.chat.topics import card
@@ -11,6 +12,8 @@ from handlers.chat.turn import Turn
 
 QR_PREFIX = "qrscene_"
 RECEIPT_PREFIX = "last_trade_no_"
+SCENE = 64  # WeChat's own limit
+DETAIL = len(QR_PREFIX) + SCENE
 MEDIA = {"image": "图片", "video": "视频", "shortvideo": "小视频", "location": "位置", "link": "链接"}
 
 
@@ -19,12 +22,12 @@ def follow(message: Any, turn: Turn) -> Answer:
     key = message.key or ""
     scene = key.removeprefix(QR_PREFIX) if key.startswith(QR_PREFIX) else ""
     turn.tx.followers.follow(turn.openid, turn.now, scene)
-    turn.tx.events.add(turn.openid, "follow", turn.now, detail=key[:64])
+    course = _came_by(scene, turn)
+    turn.tx.events.add(turn.openid, "follow", turn.now, detail=key[:DETAIL])
     if key.startswith(RECEIPT_PREFIX):
         thanks = replies.welcome_payer(turn.chat.account_name)
         return Text(turn.word("welcome_payer", thanks, privacy=replies.PRIVACY))
     hello = _greeting(turn)
-    course = turn.shelf.courses.get(scene)
     return Text(f"{hello}\n\n{card.open_card(course, turn, 'qr')}" if course else hello)
 
 
@@ -41,9 +44,19 @@ def _greeting(turn: Turn) -> str:
 
 def scan(message: Any, turn: Turn) -> Answer:
     """Open the course that a scanned code names, else help."""
-    course = turn.shelf.courses.get(message.key or "")
-    turn.tx.events.add(turn.openid, "scan", turn.now, detail=(message.key or "")[:64])
+    scene = (message.key or "").removeprefix(QR_PREFIX)
+    course = _came_by(scene, turn)
+    turn.tx.events.add(turn.openid, "scan", turn.now, detail=scene[:DETAIL])
     return Text(card.open_card(course, turn, "qr") if course else _help(turn))
+
+
+def _came_by(scene: str, turn: Turn) -> Course | None:
+    """Note the channel, which later events carry; return the course that its code, or its name, stands for."""
+    if not scene:
+        return None
+    turn.tx.arrivals.note(turn.openid, scene[:SCENE], turn.now)
+    channel = turn.tx.channels.get(scene)
+    return turn.shelf.courses.get(channel.course_id if channel and channel.course_id else scene)
 
 
 def unfollow(_message: Any, turn: Turn) -> Answer:

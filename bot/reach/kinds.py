@@ -1,0 +1,39 @@
+"""What there is to tell, and by which ways each kind of it may go: one table. Told at the next chat may be all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Channel(StrEnum):
+    """The ways to somebody who is not writing to us at this moment."""
+
+    MESSAGE = "message"  # a customer-service message, while a window is open
+    TEMPLATE = "template"  # a template message, for receipts only
+    SUBSCRIBE = "subscribe"  # 订阅通知, one for each consent
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How one kind is told: ``channels`` in order; ``quiet``: not at night; ``rationed``: one a day at most."""
+
+    channels: tuple[Channel, ...] = (Channel.MESSAGE,)
+    quiet: bool = False
+    rationed: bool = False
+
+
+EVERY_WAY = (Channel.MESSAGE, Channel.TEMPLATE, Channel.SUBSCRIBE)
+ANSWER = Manner()  # to what they asked a moment ago: they are awake
+KINDS: Mapping[str, Manner] = {
+    "paid": Manner(EVERY_WAY),  # they are waiting for it
+    "paid_twice": Manner(EVERY_WAY),
+    "refunded": Manner(EVERY_WAY, quiet=True),
+    "note": Manner(quiet=True, rationed=True),  # an operator's word; WeChat forbids templates for such
+}
+
+
+def manner(kind: str) -> Manner:
+    """Return how a kind is told; what the table does not name answers something."""
+    return KINDS.get(kind, ANSWER)
