@@ -42,6 +42,15 @@ class StoreTokens:
         """Forget exactly this value."""
         await self._store.write(lambda tx: tx.tokens.expire(kind, self._key, value))
 
+    async def lease(self, kind: str, holder: str, until: datetime) -> bool:
+        """Take the right to fetch, among all workers."""
+        now = self._clock.now()
+        return await self._store.write(lambda tx: tx.leases.take(f"{kind} {self._key}", holder, now, until))
+
+    async def release(self, holder: str) -> None:
+        """Give it back."""
+        await self._store.write(lambda tx: tx.leases.leave(holder))
+
 
 class NoPay:
     """Stands where WeChat Pay would, while no merchant is set: every paid order is refused with the reason."""
