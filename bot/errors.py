@@ -6,6 +6,7 @@
     ├── NotFound                 an id that the command or the page was given does not exist
     ├── NotAllowed               a move that the state of the thing forbids
     ├── StoreError               the database did not take the change
+    ├── MenuRefused              the menu could not be pushed; says what is live now
     ├── AccountError             api.weixin.qq.com said no (errcode, errmsg, rid, advice)
     │   └── AccountUnknown       ... or said nothing we can rely on
     │       ├── AccountBusy      ... but that it is busy
@@ -62,6 +63,10 @@ class NotAllowed(ZhikeError):
 
 class StoreError(ZhikeError):
     """The database refused; nothing of the transaction was kept."""
+
+
+class MenuRefused(ZhikeError):
+    """WeChat did not take a menu; the sentence says why, and what followers have now."""
 
 
 class AccountError(ZhikeError):

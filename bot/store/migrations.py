@@ -286,3 +286,9 @@ def m006_trials(db: Database) -> None:
         pk="course_id",
         defaults={"shown": 0, "taken": 0},
     )
+
+
+@migrations()
+def m010_menus(db: Database) -> None:
+    """Menus that were live, one version after another."""
+    _table(db, "menus", {"id": int, "at": int, "source": str, "content": str}, pk="id")

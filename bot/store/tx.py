@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.store.catalogue import Courses, Lessons, PopularityScores, Trials
 from bot.store.figures import Figures
 from bot.store.inbox import Messages
+from bot.store.menus import Menus
 from bot.store.money import Anomalies, Attempts, Entitlements, Notices, Orders, Refunds
 from bot.store.outbox import Outbox
 from bot.store.people import Dislikes, Events, Followers, Interests, Quota
@@ -27,6 +28,7 @@ class Tx:
         "interests",
         "leases",
         "lessons",
+        "menus",
         "messages",
         "notices",
         "orders",
@@ -61,3 +63,4 @@ class Tx:
         self.leases = Leases(rows)
         self.versions = Versions(rows)
         self.figures = Figures(rows)
+        self.menus = Menus(rows)

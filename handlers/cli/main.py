@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from handlers.cli import chinese, courses, demo, doctor, followers, orders, recsys
+from handlers.cli import chinese, courses, demo, doctor, followers, menu, orders, recsys
 from handlers.cli.common import Desk, require_vacant, sentences
 from handlers.web import server
 
@@ -57,5 +57,6 @@ main.add_command(demo.demo)
 main.add_command(courses.group)
 main.add_command(followers.group)
 main.add_command(orders.group)
+main.add_command(menu.group)
 main.add_command(recsys.group)
 main.add_command(doctor.doctor)
