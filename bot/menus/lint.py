@@ -140,15 +140,17 @@ class _Lint:
 
     def _action(self, where: str, button: Mapping[str, Any]) -> None:
         kind = button.get("type")
-        if not kind:
+        if kind and not isinstance(kind, str):
+            self.say(where, "unknown_type", f"没有 {kind} 这种按钮；type 是写在引号里的文字")
+        elif not kind:
             self.say(where, "no_type", "没有写点了做什么：写上 type（click、view、miniprogram 等），或者加子菜单")
         elif kind in limits.RENAMED:
             self.say(where, "type_renamed", f"{kind} 已经改名，写成 {limits.RENAMED[kind]}")
         elif kind in limits.CONSOLE_TYPES:
             told = f"「{limits.CONSOLE_TYPES[kind]}」按钮只能在网页后台做，接口做不出来：改成 click 或 view"
             self.say(where, "type_console", told)
-        elif not isinstance(kind, str) or kind not in limits.FIELDS:
-            self.say(where, "unknown_type", f"没有 {kind} 这种按钮{_did_you_mean(str(kind), limits.FIELDS)}")
+        elif kind not in limits.FIELDS:
+            self.say(where, "unknown_type", f"没有 {kind} 这种按钮{_did_you_mean(kind, limits.FIELDS)}")
         else:
             self._fields(where, kind, button)
 
