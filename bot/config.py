@@ -298,6 +298,17 @@ def require_serving(config: Config) -> None:
         raise ConfigError(missing)
 
 
+def require_account(config: Config) -> None:
+    """Check what calls of the account's API need. ``ConfigError`` names what is missing."""
+    missing = [
+        f"[wechat] {key} 没有填写（也可用环境变量 {_variable('wechat', key)}）"
+        for key in ("app_id", "app_secret")
+        if not getattr(config.wechat, key)
+    ]
+    if missing:
+        raise ConfigError(missing)
+
+
 def unofficial_hosts(config: Config) -> list[str]:
     """Return the API addresses that are not WeChat's own, so that the start can say so aloud."""
     return [

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
 from bot.account.client import AccountClient
 from bot.account.settings import AccountSettings
+from bot.account.tokens import Pause
 from bot.config import Config
 from bot.errors import ConfigError, NoticeRefused, PayRejected
 from bot.models import Notice, RefundFacts, Trade, TradeType
@@ -41,6 +43,15 @@ class StoreTokens:
     async def expire(self, kind: str, value: str) -> None:
         """Forget exactly this value."""
         await self._store.write(lambda tx: tx.tokens.expire(kind, self._key, value))
+
+    async def lease(self, kind: str, holder: str, until: datetime) -> bool:
+        """Take the right to fetch, among all workers."""
+        now = self._clock.now()
+        return await self._store.write(lambda tx: tx.leases.take(f"{kind} {self._key}", holder, now, until))
+
+    async def release(self, holder: str) -> None:
+        """Give it back."""
+        await self._store.write(lambda tx: tx.leases.leave(holder))
 
 
 class NoPay:
@@ -114,11 +125,11 @@ def pay_gateway(config: Config, clock: Clock) -> PayGateway:
     return WeChatPay(PayClient(merchant, clock))
 
 
-def account(config: Config, store: Store, clock: Clock) -> AccountClient:
+def account(config: Config, store: Store, clock: Clock, *, pause: Pause = asyncio.sleep) -> AccountClient:
     """Build the account's client; its tokens live in the store."""
     wechat = config.wechat
     settings = AccountSettings(wechat.app_id, wechat.app_secret, wechat.api_base, wechat.oauth_base)
-    return AccountClient(settings, StoreTokens(store, wechat.app_id, clock), clock)
+    return AccountClient(settings, StoreTokens(store, wechat.app_id, clock), clock, pause=pause)
 
 
 def tokenizer(config: Config) -> Tokenizer:

@@ -8,8 +8,11 @@
     ├── NotAllowed               a move that the state of the thing forbids
     │   └── CannotBuy            ... a wish to buy or to pay; why, the front desk puts into words
     ├── StoreError               the database did not take the change
-    ├── AccountError             api.weixin.qq.com said no (errcode, errmsg, rid)
+    ├── MenuRefused              the menu could not be pushed; says what is live now
+    ├── AccountError             api.weixin.qq.com said no (errcode, errmsg, rid, advice)
     │   └── AccountUnknown       ... or said nothing we can rely on
+    │       ├── AccountBusy      ... but that it is busy
+    │       └── AccountSilent    ... within the time we wait
     └── PayError                 api.mch.weixin.qq.com
         ├── PayRejected          a clear no (status, code)
         │   ├── AlreadyPaid      the trade is paid: query and book it
@@ -26,6 +29,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+
+from bot.account.advice import advice, in_chinese, rid_in
 
 
 class ZhikeError(Exception):
@@ -89,20 +94,41 @@ class StoreError(ZhikeError):
     """The database refused; nothing of the transaction was kept."""
 
 
+class MenuRefused(ZhikeError):
+    """WeChat did not take a menu; the sentence says why, and what followers have now."""
+
+
 class AccountError(ZhikeError):
-    """The official account's API answered with an error number."""
+    """The official account's API answered with an error number; ``advice`` is what an operator can do about it."""
 
     def __init__(self, errcode: int, errmsg: str) -> None:
-        super().__init__(f"微信接口返回错误 {errcode}：{errmsg}")
+        super().__init__(errcode, errmsg)
         self.errcode = errcode
         self.errmsg = errmsg
+        self.rid = rid_in(errmsg)
+        self.advice = advice(errcode, errmsg)
+
+    def __str__(self) -> str:
+        return f"微信接口返回错误 {self.errcode}：{self.errmsg}。{self.advice}"
 
 
 class AccountUnknown(AccountError):
-    """No usable answer: the call may or may not have taken effect."""
+    """No usable answer: the call may or may not have taken effect; ``errmsg`` is the reason, for the log."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(-1, reason)
+        self.advice = "过一会儿再试；总是这样就运行 doctor"
+
+    def __str__(self) -> str:
+        return f"没有得到微信的明确回答（{in_chinese(self.errmsg)}）。{self.advice}"
+
+
+class AccountBusy(AccountUnknown):
+    """WeChat said that it is busy (errcode -1)."""
+
+
+class AccountSilent(AccountUnknown):
+    """No answer came within the time we wait."""
 
 
 class PayError(ZhikeError):

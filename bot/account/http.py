@@ -15,9 +15,9 @@ from urllib.parse import urlencode
 
 from tornado.httpclient import AsyncHTTPClient, HTTPError, HTTPRequest
 from tornado.iostream import UnsatisfiableReadError
-from tornado.simple_httpclient import SimpleAsyncHTTPClient
+from tornado.simple_httpclient import HTTPTimeoutError, SimpleAsyncHTTPClient
 
-from bot.errors import AccountError, AccountUnknown
+from bot.errors import AccountBusy, AccountError, AccountSilent, AccountUnknown
 
 USER_AGENT = "zhike/0.1 (python)"
 MAX_CONNECTIONS = 50
@@ -65,7 +65,8 @@ class AccountHTTP:
         except (HTTPError, OSError, UnsatisfiableReadError) as error:
             reason = type(error).__name__
             log.warning("account.lost path=%s reason=%s ms=%d", path, reason, _ms(started))
-            raise AccountUnknown(reason) from error
+            kind = AccountSilent if isinstance(error, HTTPTimeoutError) else AccountUnknown
+            raise kind(reason) from error
         try:
             answer = _answer(response.code, response.body)
         except AccountError as error:
@@ -102,7 +103,7 @@ def _answer(status: int, body: bytes) -> Mapping[str, Any]:
     if not isinstance(errcode, int):
         raise AccountUnknown("an errcode that is not a number")
     if errcode == BUSY:
-        raise AccountUnknown(f"busy: {data.get('errmsg', '')}")
+        raise AccountBusy(f"busy: {data.get('errmsg', '')}")
     if errcode:
         raise AccountError(errcode, str(data.get("errmsg", "")))
     return data

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
@@ -25,24 +23,6 @@ SET_CLOCK = "校准系统时间并打开自动对时（如 timedatectl set-ntp t
 UNAUTHORIZED = 401
 # Calls that are refused without a token or a signature; the refusal tells the time all the same.
 ANY_CALL, ANY_PAY_CALL = "/cgi-bin/getcallbackip", "/v3/certificates"
-
-# Error numbers of /cgi-bin/stable_token; {ip} is ours as WeChat sees it.
-TOKEN_ADVICE: Mapping[int, str] = {
-    40001: "[wechat] app_secret 不对：到「设置与开发 → 基本配置」核对或重置 AppSecret",
-    40013: "[wechat] app_id 不对：到「设置与开发 → 基本配置」核对 AppID",
-    40125: "[wechat] app_secret 不对：到「设置与开发 → 基本配置」核对或重置 AppSecret",
-    40164: "把这台服务器的出口 IP {ip} 加进「设置与开发 → 基本配置 → IP 白名单」",
-    40243: "AppSecret 被冻结了：到「设置与开发 → 基本配置」解冻",
-    41002: "[wechat] app_id 没有填写",
-    41004: "[wechat] app_secret 没有填写",
-    45009: "今天取令牌的次数用完了：看看是否有别的程序在反复取，明天再试",
-    45011: "取令牌太频繁了：过一分钟再试",
-    50004: "公众号被禁用了：登录公众平台查看原因",
-    50007: "公众号被冻结了：登录公众平台查看原因",
-    89503: "这个 IP 的调用要管理员确认：请公众号管理员在微信里同意 {ip}",
-    89506: "管理员 24 小时内拒绝过这个 IP 两次：请管理员同意后，24 小时后再试 {ip}",
-    89507: "管理员刚拒绝过这个 IP：请管理员同意后，1 小时后再试 {ip}",
-}
 
 
 async def clock(config: Config, time: Clock, limit: Limit) -> list[Finding]:
@@ -94,6 +74,13 @@ class OwnTokens:
         if self._kept.get(kind, ("",))[0] == value:
             del self._kept[kind]
 
+    async def lease(self, _kind: str, _holder: str, _until: datetime) -> bool:
+        """Let this check fetch: nobody else asks here."""
+        return True
+
+    async def release(self, _holder: str) -> None:
+        """Nothing was taken from anybody."""
+
 
 async def token(config: Config, time: Clock, limit: Limit) -> list[Finding]:
     """Try app id, secret and IP allow-list. Takes the stable token, which disturbs nobody who has it already."""
@@ -109,15 +96,8 @@ async def token(config: Config, time: Clock, limit: Limit) -> list[Finding]:
     except AccountUnknown as error:
         return [Finding("token", False, f"没有得到明确的回答（{error.errmsg}）", _network(config))]
     except AccountError as error:
-        return [Finding("token", False, f"微信拒绝了：{error.errcode} {error.errmsg}", token_advice(error))]
+        return [Finding("token", False, f"微信拒绝了：{error.errcode} {error.errmsg}", error.advice)]
     return [Finding("token", True, f"取得并能用；微信会从 {len(addresses)} 个地址推送消息")]
-
-
-def token_advice(error: AccountError) -> str:
-    """Return what to do about an error number, with our address where WeChat names it."""
-    found = re.search(r"\d{1,3}(?:\.\d{1,3}){3}", error.errmsg)
-    known = TOKEN_ADVICE.get(error.errcode, "到微信开放文档查这个错误码，按说明处理")
-    return known.format(ip=found[0] if found else "").strip()
 
 
 async def pay(config: Config, time: Clock) -> list[Finding]:

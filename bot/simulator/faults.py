@@ -15,6 +15,10 @@ class Faults:
     # api.weixin.qq.com
     api_delay: float = 0.0  # seconds between what a call does and its answer
     api_errors: int = 0  # next n calls: HTTP 502
+    api_path: str = ""  # the api_ faults meet only the calls whose path holds this
+    api_busy: int = 0  # next n calls: errcode -1, nothing done
+    api_quota: int = 0  # next n calls: errcode 45009, nothing done
+    api_garbage: int = 0  # next n calls: HTTP 200 with a page instead of JSON, nothing done
     api_lost_before: int = 0  # next n calls: the connection drops and nothing was done
     api_lost_after: int = 0  # next n calls: done, but the answer is lost
     send_busy: int = 0  # next n customer-service messages: errcode -1

@@ -1,4 +1,4 @@
-"""What menu/create refuses: numbers, sizes, types and keys of buttons. Pure."""
+"""What menu/create and addconditional refuse: numbers, sizes, types and keys of buttons. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -33,7 +33,7 @@ def check_menu(menu: Any) -> None:
         if sub := button.get("sub_button"):
             _check_sub(button, sub)
         else:
-            _check_action(button, 40017, 40019, 40020)
+            _check_action(button, 40017, 40019, 40020, 40055)
 
 
 def _check_sub(button: Mapping[str, Any], sub: Any) -> None:
@@ -45,16 +45,16 @@ def _check_sub(button: Mapping[str, Any], sub: Any) -> None:
         _check_name(each, _SUB_NAME_BYTES, 40025)
         if each.get("sub_button"):
             raise Refusal(40022, "invalid sub_menu level")
-        _check_action(each, 40024, 40026, 40027)
+        _check_action(each, 40024, 40026, 40027, 40054)
 
 
 def _check_name(button: Any, most: int, errcode: int) -> None:
     name = button.get("name") if isinstance(button, Mapping) else None
-    if not isinstance(name, str) or not 1 <= len(name.encode()) <= most:
+    if not isinstance(name, str) or not name.strip() or not 1 <= len(name.encode()) <= most:
         raise Refusal(errcode, "invalid button name size")
 
 
-def _check_action(button: Mapping[str, Any], bad_type: int, bad_key: int, bad_url: int) -> None:
+def _check_action(button: Mapping[str, Any], bad_type: int, bad_key: int, bad_url: int, bad_address: int) -> None:
     kind = button.get("type")
     if kind not in _NEEDS:
         raise Refusal(bad_type, "invalid button type")
@@ -64,6 +64,6 @@ def _check_action(button: Mapping[str, Any], bad_type: int, bad_key: int, bad_ur
     if not isinstance(value, str) or not 1 <= len(value.encode()) <= most:
         raise Refusal(errcode, f"invalid button {needed} size")
     if needed == "url" and not value.startswith(("http://", "https://")):
-        raise Refusal(40055, "invalid button url")
+        raise Refusal(bad_address, "invalid button url domain")
     if kind == "miniprogram" and not (button.get("appid") and button.get("pagepath")):
         raise Refusal(45064, "no permission to use weapp in menu")

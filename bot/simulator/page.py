@@ -49,11 +49,17 @@ class Desk:
             "account": stage.settings.account_name,
             "webview": stage.webview_url,
             "shop": stage.shop_url,
-            "menu": stage.menu,
+            "menu": self.menu(follower),
+            "platform": follower.platform if follower else "1",
             "followers": [{"openid": each.openid, "name": each.name} for each in stage.people],
             "subscribed": follower.subscribed if follower else False,
             "typing": follower.typing if follower else False,
         }
+
+    def menu(self, follower: Follower | None) -> dict[str, Any] | None:
+        """Return the menu that the follower sees now."""
+        buttons = self.stage.menus.of(follower) if follower else None
+        return {"button": buttons} if buttons else None
 
 
 class PageHandler(RequestHandler):
@@ -114,7 +120,8 @@ class LookHandler(DeskHandler):
         )
 
     def _mark(self, follower: Follower) -> str:
-        return f"{follower.subscribed:d}{follower.typing:d}{hash(json.dumps(self.desk.stage.menu, sort_keys=True))}"
+        menu = json.dumps(self.desk.menu(follower), sort_keys=True)
+        return f"{follower.subscribed:d}{follower.typing:d}{follower.platform}{hash(menu)}"
 
 
 class ActHandler(DeskHandler):
@@ -182,11 +189,18 @@ async def _scan(phone: Phone, body: dict[str, Any]) -> None:
         await phone.scan(text)
 
 
+async def _platform(phone: Phone, body: dict[str, Any]) -> None:
+    if (platform := _text(body, "platform")) not in {"1", "2", "3"}:
+        raise HTTPError(400, "no such platform")
+    phone.platform = platform
+
+
 _ACTS: dict[str, Callable[[Phone, dict[str, Any]], Awaitable[object]]] = {
     "say": _say,
     "view": _view,
     "follow": lambda phone, body: phone.follow(_text(body, "scene") or None),
     "unfollow": lambda phone, _: phone.unfollow(),
+    "platform": _platform,
     "scan": _scan,
     "allow": lambda phone, body: phone.allow(_text(body, "template_id")),
     "decline": lambda phone, body: phone.decline(_text(body, "template_id")),

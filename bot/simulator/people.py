@@ -78,6 +78,8 @@ class Follower:
     subscribed: bool = False
     subscribed_at: float = 0.0
     scene: str = ""  # of the QR code they came by
+    tags: list[int] = field(default_factory=list)  # that the account gave them, the last one last
+    platform: str = "1"  # of the phone: 1 iOS, 2 Android, 3 another
     screen: list[Received] = field(default_factory=list)
     quota: Quota = field(default_factory=Quota)
     last_sent: float = 0.0  # when they last sent anything; the typing state needs it
@@ -97,6 +99,7 @@ class Follower:
         """Start over: not following, with an empty screen."""
         self.subscribed, self.subscribed_at, self.scene = False, 0.0, ""
         self.last_sent, self.typing = 0.0, False
+        self.tags.clear()
         self.screen.clear()
         self.consents.clear()
         self.quota.close()

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count
+from typing import Any
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 from tornado.httpclient import HTTPRequest
@@ -74,6 +75,21 @@ class Phone:
     def screen(self) -> list[Received]:
         """Everything in the chat, oldest first."""
         return self._follower.screen
+
+    @property
+    def menu(self) -> list[dict[str, Any]] | None:
+        """The buttons of the menu under the chat, or None when there is none."""
+        return self._stage.menus.of(self._follower)
+
+    @property
+    def platform(self) -> str:
+        """The system of the phone: 1 iOS, 2 Android, 3 another."""
+        return self._follower.platform
+
+    @platform.setter
+    def platform(self, platform: str) -> None:
+        self._follower.platform = platform
+        self._follower.bell.ring()
 
     async def next_message(self, seconds: float = 5.0) -> Received:
         """Return the next thing that the account shows unasked. Raises TimeoutError."""

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
@@ -75,7 +76,7 @@ class Simulator:
         self._forget = forget
 
     def reset(self) -> None:
-        """Forget everything that happened. Keys, addresses and openids stay; nobody follows any more."""
+        """Forget everything that happened. Keys, addresses, openids and menus stay; nobody follows any more."""
         self._stage.reset()
         if self._forget is not None:
             self._forget([follower.openid for follower in self._stage.people])
@@ -116,6 +117,21 @@ class Simulator:
     async def settle(self) -> None:
         """Wait until what the simulator does by itself (results of notices, say) is done."""
         await self._stage.settle()
+
+    def tag(self, name: str, *phones: Phone) -> int:
+        """Return the number of the account's tag of that name, given to these people as their last one."""
+        number = self._stage.menus.tag(name)
+        for phone in phones:
+            follower = self._stage.people.named(phone.name)
+            follower.tags[:] = [*(each for each in follower.tags if each != number), number]
+        self._stage.ring()
+        return number
+
+    def make_menu_in_console(self, buttons: list[dict[str, Any]], *, switched_on: bool = True) -> None:
+        """Publish a menu as an operator does in the web console, in the shape it is told in."""
+        self._stage.menus.make_in_console(buttons)
+        self._stage.menus.is_open = switched_on
+        self._stage.ring()
 
     @property
     def faults(self) -> Faults:

@@ -1,7 +1,7 @@
 """The state that every part of the simulator shares: addresses, clock, client, background work. No rules."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -10,6 +10,7 @@ from tornado.simple_httpclient import SimpleAsyncHTTPClient
 
 from bot.simulator.book import TradeBook
 from bot.simulator.faults import Faults
+from bot.simulator.menubook import MenuBook
 from bot.simulator.messages import Value
 from bot.simulator.notes import Notes
 from bot.simulator.people import Follower, People
@@ -36,7 +37,7 @@ async def _nobody(_follower: Follower, _name: str, _fields: dict[str, Value]) ->
 
 @dataclass
 class Stage:
-    """Everything behind the scenes. `reset` brings it back to the first moment, keys and addresses kept."""
+    """Everything behind the scenes. `reset` brings it back to the first moment, keys, addresses and menus kept."""
 
     settings: SimulatorSettings
     keys: SimulatorKeys
@@ -47,6 +48,7 @@ class Stage:
     calls: list[Call] = field(default_factory=list)
     tokens: dict[str, float] = field(default_factory=dict)  # access token → when it expires
     stable_token: str = ""
+    ticket: tuple[str, float] = ("", 0.0)  # of the JS-SDK, and when it expires
     forced_at: list[float] = field(default_factory=list)  # when stable_token was forced to change
     codes: dict[str, "OAuthCode"] = field(default_factory=dict)
     faults: Faults = field(default_factory=Faults)
@@ -58,7 +60,7 @@ class Stage:
         self.notes = Notes()
         self.qrcodes = Codes()
         self.push: Push = _nobody
-        self.menu: Mapping[str, Any] | None = self.settings.menu
+        self.menus = MenuBook(self.settings.menu)
         self._client: AsyncHTTPClient | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -100,7 +102,7 @@ class Stage:
             self._client = None
 
     def reset(self) -> None:
-        """Forget everything that happened: screens, follows, trades, tokens, calls, faults, the pushed menu."""
+        """Forget everything that happened: screens, follows, trades, tokens, calls, faults. The menus stay."""
         for task in list(self._tasks):
             task.cancel()
         for follower in self.people:
@@ -110,7 +112,7 @@ class Stage:
         self.codes.clear()
         self.forced_at.clear()
         self.faults.clear()
-        self.stable_token, self.menu = "", self.settings.menu
+        self.stable_token, self.ticket = "", ("", 0.0)
         self.book.clear()
         self.notes.sent.clear()
         self.qrcodes.clear()

@@ -13,7 +13,6 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
 from bot.simulator.http import ApiHandler, HostHandler, utf8_json
-from bot.simulator.menus import check_menu
 from bot.simulator.messages import Repeated, Value
 from bot.simulator.notes import Sort, take_consent
 from bot.simulator.people import Follower, Received
@@ -67,21 +66,22 @@ class WeixinHandler(ApiHandler):
 
     async def serve(self) -> None:
         """Answer the call, or lose it as the faults say; refusals are answers too."""
-        faults = self.stage.faults
         if self.request.path == _SHOW:
             self._show_qrcode()
-        elif faults.take("api_lost_before"):
+        elif self._take("api_lost_before"):
             await self.lose()
-        elif faults.take("api_errors"):
+        elif self._take("api_errors"):
             self.answer(502, "<html><body>502 Bad Gateway</body></html>", "text/html")
+        elif self._take("api_garbage"):
+            self.answer(200, "<html><body>系统维护中</body></html>".encode(), "text/html; charset=utf-8")
         else:
             told = self._told()
-            if faults.result_first:
+            if self.stage.faults.result_first:
                 await self.stage.settle()
-            if faults.take("api_lost_after"):
+            if self._take("api_lost_after"):
                 await self.lose()
                 return
-            await asyncio.sleep(faults.api_delay)
+            await asyncio.sleep(self.stage.faults.api_delay if self._hit else 0.0)
             self.answer(200, utf8_json(told), "application/json; encoding=utf-8")
 
     def _show_qrcode(self) -> None:
@@ -91,6 +91,13 @@ class WeixinHandler(ApiHandler):
             self.answer(404)
         else:
             self.answer(200, picture(code), "image/png")
+
+    @property
+    def _hit(self) -> bool:
+        return self.stage.faults.api_path in self.request.path
+
+    def _take(self, name: str) -> bool:
+        return self._hit and self.stage.faults.take(name)
 
     def _told(self) -> Answer:
         try:
@@ -111,6 +118,10 @@ class WeixinHandler(ApiHandler):
         request = Request(query, self.request.body)
         if path not in _WITHOUT_TOKEN:
             _check_token(self.stage, request)
+        if self._take("api_busy"):
+            raise Refusal(-1, "system error")
+        if self._take("api_quota"):
+            raise Refusal(45009, "reach max api daily quota limit")
         return call(self.stage, request)
 
 
@@ -309,34 +320,41 @@ def _callback_check(_stage: Stage, request: Request) -> Answer:
 
 
 def _menu_create(stage: Stage, request: Request) -> Answer:
-    menu = request.json()
-    check_menu(menu)
-    stage.menu = menu
+    stage.menus.create(request.json(), stage.now())
     stage.ring()
     return _ok()
-
-
-def _menu_get(stage: Stage, _request: Request) -> Answer:
-    if stage.menu is None:
-        raise Refusal(46003, "menu no exist")
-    buttons = [{**button, "sub_button": button.get("sub_button", [])} for button in stage.menu["button"]]
-    return {"menu": {"button": buttons}}
 
 
 def _menu_delete(stage: Stage, _request: Request) -> Answer:
-    stage.menu = None
+    stage.menus.delete(stage.now())
     stage.ring()
     return _ok()
 
 
-def _self_menu(stage: Stage, _request: Request) -> Answer:
-    if stage.menu is None:
-        return {"is_menu_open": 0}
-    buttons = []
-    for button in stage.menu["button"]:
-        sub = button.get("sub_button")
-        buttons.append({"name": button["name"], "sub_button": {"list": sub}} if sub else dict(button))
-    return {"is_menu_open": 1, "selfmenu_info": {"button": buttons}}
+def _menu_add(stage: Stage, request: Request) -> Answer:
+    added = stage.menus.add_conditional(request.json(), stage.now())
+    stage.ring()
+    return added
+
+
+def _menu_drop(stage: Stage, request: Request) -> Answer:
+    stage.menus.delete_conditional(request.json(), stage.now())
+    stage.ring()
+    return _ok()
+
+
+def _menu_try(stage: Stage, request: Request) -> Answer:
+    follower = stage.people.get(str(request.json().get("user_id", "")))
+    return stage.menus.try_match(follower if follower and follower.subscribed else None, stage.now())
+
+
+def _ticket(stage: Stage, request: Request) -> Answer:
+    """Give the JS-SDK ticket: the same one until its end."""
+    if request.query.get("type") != "jsapi":
+        raise Refusal(40097, "invalid args")
+    if stage.ticket[1] <= stage.now():
+        stage.ticket = ("ticket_" + secrets.token_urlsafe(48), stage.now() + _TOKEN_SECONDS)
+    return _ok() | {"ticket": stage.ticket[0], "expires_in": int(stage.ticket[1] - stage.now())}
 
 
 # ---- OAuth ----
@@ -419,9 +437,14 @@ _CALLS: dict[tuple[str, str], Callable[[Stage, Request], Answer]] = {
     ("GET", "/cgi-bin/getcallbackip"): _callback_ips,
     ("POST", "/cgi-bin/callback/check"): _callback_check,
     ("POST", "/cgi-bin/menu/create"): _menu_create,
-    ("GET", "/cgi-bin/menu/get"): _menu_get,
+    ("GET", "/cgi-bin/menu/get"): lambda stage, _: stage.menus.get(stage.now()),
     ("GET", "/cgi-bin/menu/delete"): _menu_delete,
-    ("GET", "/cgi-bin/get_current_selfmenu_info"): _self_menu,
+    ("POST", "/cgi-bin/menu/addconditional"): _menu_add,
+    ("POST", "/cgi-bin/menu/delconditional"): _menu_drop,
+    ("POST", "/cgi-bin/menu/trymatch"): _menu_try,
+    ("GET", "/cgi-bin/get_current_selfmenu_info"): lambda stage, _: stage.menus.self_menu(),
+    ("GET", "/cgi-bin/tags/get"): lambda stage, _: stage.menus.tag_list(),
+    ("GET", "/cgi-bin/ticket/getticket"): _ticket,
     ("GET", "/sns/oauth2/access_token"): _oauth_token,
 }
 _WITHOUT_TOKEN = {"/cgi-bin/token", "/cgi-bin/stable_token", "/sns/oauth2/access_token"}

@@ -295,6 +295,12 @@ def m007_departed(db: Database) -> None:
 
 
 @migrations()
+def m010_menus(db: Database) -> None:
+    """Menus that were live, one version after another."""
+    _table(db, "menus", {"id": int, "at": int, "source": str, "content": str}, pk="id")
+
+
+@migrations()
 def m011_reach(db: Database) -> None:
     """How each thing was told and what became of it, who allowed what, and by which channel people come."""
     db.execute("alter table outbox add column in_hand integer not null default 0")

@@ -6,6 +6,7 @@ from bot.store.catalogue import Courses, Lessons, PopularityScores, Trials
 from bot.store.channels import Arrivals, Channels
 from bot.store.figures import Figures
 from bot.store.inbox import Messages
+from bot.store.menus import Menus
 from bot.store.money import Anomalies, Attempts, Entitlements, Notices, Orders, Refunds
 from bot.store.outbox import Outbox
 from bot.store.people import Dislikes, Events, Followers, Interests, Quota
@@ -32,6 +33,7 @@ class Tx:
         "interests",
         "leases",
         "lessons",
+        "menus",
         "messages",
         "notices",
         "nudges",
@@ -73,3 +75,4 @@ class Tx:
         self.leases = Leases(rows)
         self.versions = Versions(rows)
         self.figures = Figures(rows)
+        self.menus = Menus(rows)

@@ -94,6 +94,12 @@ class Intent:
         return self.topic not in SMALL_TALK
 
 
+def ways() -> Mapping[str, str]:
+    """Return every click key with a word that does the same, empty where there is none."""
+    words = {topic: word for word, topic in reversed(list(WORDS.items()))}
+    return {key: words.get(topic, "") for key, topic in MENU_KEYS.items()}
+
+
 def text(message: Any, turn: Turn) -> Answer | Later:
     """Route what was typed or tapped."""
     turn.said = message.content or ""

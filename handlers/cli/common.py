@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from bot.config import Config, load, require_serving, unofficial_hosts
+from bot.config import Config, load, require_account, require_serving, unofficial_hosts
 from bot.errors import ZhikeError
 from bot.ports import BEIJING
 from bot.shop import Shop, open_shop
@@ -70,6 +70,12 @@ HEADINGS = {
     "followers": "现有关注者",
     "active": "有互动的人",
     "orders": "付款订单",
+    "version": "版本",
+    "at": "时间",
+    "source": "来历",
+    "buttons": "按钮",
+    "conditional": "个性化菜单",
+    "live": "线上",
 }
 WORDS = {
     "status": {"draft": "草稿", "published": "已上架", "retired": "已下架"},
@@ -107,6 +113,7 @@ WORDS = {
         "editor": "主推",
         "fresh": "新课",
     },
+    "source": {"found": "推送前的线上菜单", "push": "推送", "rollback": "恢复", "delete": "删除"},
 }
 WORDS["kind"] = WORDS["basis"]
 YES = {"y", "yes", "是", "好", "确定"}
@@ -156,9 +163,19 @@ class Desk:
         """Return settings that are complete enough to serve; says aloud which hosts are not WeChat's."""
         with sentences():
             require_serving(self.config)
+        self._say_hosts()
+        return self.config
+
+    def calling(self) -> Config:
+        """Return settings that are complete enough to call the account's API; says aloud if it is not WeChat's."""
+        with sentences():
+            require_account(self.config)
+        self._say_hosts()
+        return self.config
+
+    def _say_hosts(self) -> None:
         if bases := dict.fromkeys(unofficial_hosts(self.config)):
             click.echo(f"注意：正在使用本机的模拟接口 {'、'.join(bases)}，不是微信官方服务器", err=True)
-        return self.config
 
 
 @contextmanager

@@ -17,11 +17,16 @@ import click
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
-from bot import catalog, privacy
+from bot import catalog, doors, privacy
 from bot.config import Config, from_mapping
+from bot.errors import ZhikeError
+from bot.menus import lint
+from bot.menus.model import of_config
+from bot.menus.service import Menus
 from bot.shop import Shop, open_shop
 from bot.simulator import Simulator, SimulatorSettings
 from bot.store import Tx
+from handlers.chat import routes
 from handlers.chat.told import teller
 from handlers.cli.common import Desk, require_vacant, sentences
 from handlers.web.app import make_app
@@ -114,13 +119,30 @@ def forgetter(shop: Shop) -> Callable[[list[str]], None]:
     return lambda openids: shop.store.write_now(lambda tx: work(tx, openids))
 
 
+async def push_menu(shop: Shop, simulator: Simulator) -> None:
+    """Push the menu of the settings, as ``menu push`` does; a menu that is wrong is named and left out."""
+    problems = [each for each in lint.check(shop.config.menu, routes.ways()) if each.serious]
+    if not shop.config.menu or problems:
+        click.echo("没有推送菜单：" + "；".join(f"{each.where}：{each.text}" for each in problems), err=True)
+        return
+    menus = of_config(shop.config.menu)
+    for each in menus.conditional:
+        if each.rule.tag:
+            simulator.tag(each.rule.tag)
+    try:
+        await Menus(doors.account(shop.config, shop.store, shop.clock), shop.store, shop.clock).push(menus)
+    except ZhikeError as error:
+        click.echo(f"没有推送菜单：{error}", err=True)
+
+
 async def _play(folder: Path, port: int, menu: Mapping[str, Any], texts: str) -> None:
-    simulator = Simulator(SimulatorSettings(menu=menu or None))
+    simulator = Simulator(SimulatorSettings())
     await simulator.start(port and port + 1, port and port + 2)
     config = settings_for(simulator, folder, "127.0.0.1", menu, texts)
     shop = open_shop(config, tell=teller(config.server.public_url))
     stock(shop)
     await shop.suggestions.refresh(shop.store, shop.clock.now())
+    await push_menu(shop, simulator)
     server = HTTPServer(make_app(shop))
     sockets = bind_sockets(port, "127.0.0.1")
     server.add_sockets(sockets)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from handlers.cli import chinese, courses, demo, doctor, followers, orders, qr, recsys, rules, texts
+from handlers.cli import chinese, courses, demo, doctor, followers, menu, orders, qr, recsys, rules, texts
 from handlers.cli.common import Desk, require_vacant, sentences
 from handlers.web import server
 
@@ -59,6 +59,7 @@ main.add_command(followers.group)
 main.add_command(orders.group)
 main.add_command(qr.group)
 main.add_command(qr.reports)
+main.add_command(menu.group)
 main.add_command(recsys.group)
 main.add_command(texts.group)
 main.add_command(rules.group)

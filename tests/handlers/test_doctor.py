@@ -21,7 +21,6 @@ from bot.checks import Finding, Limit, look_over
 from bot.checks.callback import address, exposed
 from bot.checks.finding import bounded
 from bot.checks.local import database
-from bot.checks.wechat import token_advice
 from bot.config import SECTIONS, from_mapping
 from bot.errors import AccountError, StoreError
 from bot.ports import SystemClock
@@ -347,7 +346,7 @@ def test_numbers_of_the_trade_that_anybody_can_read_are_a_fault():
     ],
 )
 def test_each_refusal_of_a_token_has_its_advice(errcode, errmsg, told):
-    assert told in token_advice(AccountError(errcode, errmsg))
+    assert told in AccountError(errcode, errmsg).advice
 
 
 # The database ------------------------------------------------------------------------------------------------

@@ -1,6 +1,9 @@
 """What only the demo does: starting over, for the phone and for the shop."""
 
-from handlers.cli.demo import forgetter
+import tomllib
+from dataclasses import replace
+
+from handlers.cli.demo import HOUSE, forgetter, push_menu
 from tests.scenarios.world import COURSE, go_to_the_till, play
 
 
@@ -27,3 +30,33 @@ def test_after_a_reset_the_shop_has_never_met_anybody(tmp_path):
     assert "已付款" not in orders.text
     assert (owned, open_orders) == ([], [])
     assert again.order_no != till.order_no
+
+
+def test_the_demo_pushes_the_menu_of_the_settings_and_its_buttons_answer_even_after_a_reset(tmp_path):
+    menu = tomllib.loads((HOUSE / "config.toml").read_text("utf-8"))["menu"]
+    entry = {"type": "click", "name": "我的课程", "key": "my_courses"}
+    menu["conditional"] = [{"tag": "学员", "button": [entry]}]
+
+    async def story(shop, simulator):
+        await push_menu(replace(shop, config=replace(shop.config, menu=menu)), simulator)
+        simulator.reset()
+        phone, student = simulator.phone("小林", following=True), simulator.phone("小周", following=True)
+        simulator.tag("学员", student)
+        answer = await phone.click(phone.menu[0]["sub_button"][1]["key"])
+        return [each["name"] for each in phone.menu], [each["name"] for each in student.menu], answer
+
+    shown, to_students, answer = play(story, tmp_path)
+
+    assert shown == ["找课程", "我的课程", "帮助"]
+    assert to_students == ["我的课程"]
+    assert "1." in answer.text
+
+
+def test_a_menu_that_is_wrong_is_named_and_the_demo_goes_on(tmp_path, capsys):
+    async def story(shop, simulator):
+        wrong = {"button": [{"type": "click", "name": "热门", "key": "nothing"}]}
+        await push_menu(replace(shop, config=replace(shop.config, menu=wrong)), simulator)
+        return simulator.phone(following=True).menu
+
+    assert play(story, tmp_path) is None
+    assert "没有 nothing 这个 key" in capsys.readouterr().err

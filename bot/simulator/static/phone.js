@@ -4,6 +4,8 @@
 const $ = (id) => document.getElementById(id);
 const MINUTES_BETWEEN_TIMES = 5;
 const LONGEST_PAUSE = 8000;
+const TOP_WIDTH = 8; // half-width characters of a menu button that are shown
+const SUB_WIDTH = 16;
 
 let me = "";
 let state = null;
@@ -93,6 +95,7 @@ function drawState(next) {
   $("bar").hidden = !next.subscribed;
   if (!next.subscribed) togglePlus(false);
   drawFollowers(next.followers);
+  $("platform").value = next.platform;
   drawMenu(next.menu);
 }
 
@@ -121,15 +124,15 @@ function drawMenu(menu) {
 
 function drawTop(button) {
   const box = document.createElement("div");
-  const top = menuButton(button);
+  const top = menuButton(button, TOP_WIDTH);
   box.append(top);
   const items = button.sub_button || [];
   if (items.length === 0) return box;
-  top.textContent = `≡ ${button.name}`;
+  top.textContent = `≡ ${shortened(button.name, TOP_WIDTH)}`;
   const sub = document.createElement("div");
   sub.className = "sub";
   sub.hidden = true;
-  sub.append(...items.map(menuButton));
+  sub.append(...items.map((each) => menuButton(each, SUB_WIDTH)));
   top.onclick = () => {
     const wasHidden = sub.hidden;
     closeSubs();
@@ -139,10 +142,22 @@ function drawTop(button) {
   return box;
 }
 
-function menuButton(button) {
+// WeChat shows four Chinese characters of a button, eight of an entry; what is longer ends in dots.
+function shortened(name, most) {
+  let width = 0;
+  let shown = "";
+  for (const char of name) {
+    width += char.codePointAt(0) > 0xff ? 2 : 1;
+    if (width > most) return `${shown}…`;
+    shown += char;
+  }
+  return name;
+}
+
+function menuButton(button, most = TOP_WIDTH) {
   const element = document.createElement("button");
   element.type = "button";
-  element.textContent = button.name;
+  element.textContent = shortened(button.name, most);
   element.dataset.menu = button.name;
   if (button.key) element.dataset.key = button.key;
   element.onclick = () => {
@@ -379,6 +394,7 @@ $("menu-toggle").onclick = () => { writing = !writing; togglePlus(false); closeS
 $("webview-close").onclick = closeWeb;
 $("trouble-reload").onclick = () => location.reload();
 $("followers").onchange = (event) => become(event.target.value);
+$("platform").onchange = (event) => act("platform", { platform: event.target.value });
 $("new-follower").onclick = async () => {
   const told = await post("followers", { name: "" });
   if (told.openid) become(told.openid);

@@ -21,6 +21,7 @@ class MemoryTokens:
 
     def __init__(self) -> None:
         self.kept: dict[str, tuple[str, datetime]] = {}
+        self.leases: dict[str, str] = {}
 
     async def get(self, kind: str) -> tuple[str, datetime] | None:
         return self.kept.get(kind)
@@ -31,6 +32,12 @@ class MemoryTokens:
     async def expire(self, kind: str, value: str) -> None:
         if self.kept.get(kind, ("", NOON))[0] == value:
             del self.kept[kind]
+
+    async def lease(self, kind: str, holder: str, _until: datetime) -> bool:
+        return self.leases.setdefault(kind, holder) == holder
+
+    async def release(self, holder: str) -> None:
+        self.leases = {kind: who for kind, who in self.leases.items() if who != holder}
 
 
 @dataclass

@@ -313,7 +313,7 @@ def test_a_menu_is_made_read_and_deleted(play):
         gone = await call(world, "GET", "/cgi-bin/menu/get", access_token=token)
 
         assert made["errcode"] == 0
-        assert read["menu"]["button"][1]["sub_button"] == sub
+        assert read["menu"]["button"][1]["sub_button"] == [{**each, "sub_button": []} for each in sub]
         assert seen["selfmenu_info"]["button"][1]["sub_button"]["list"] == sub
         assert gone["errcode"] == 46003
 
