@@ -24,6 +24,7 @@ MAX_CONNECTIONS = 50
 MAX_REPLY_BYTES = 4 * 1024 * 1024
 OK = 200
 BUSY = -1
+EMPTY = frozenset({46003})  # "there is no menu" is an answer, and nobody's fault
 
 log = logging.getLogger("zhike.account")
 
@@ -70,7 +71,8 @@ class AccountHTTP:
         try:
             answer = _answer(response.code, response.body)
         except AccountError as error:
-            log.warning("account.refused path=%s errcode=%d errmsg=%r", path, error.errcode, error.errmsg)
+            level = logging.INFO if error.errcode in EMPTY else logging.WARNING
+            log.log(level, "account.refused path=%s errcode=%d errmsg=%r", path, error.errcode, error.errmsg)
             raise
         log.info("account.call path=%s ms=%d", path, _ms(started))
         return answer

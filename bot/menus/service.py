@@ -153,7 +153,7 @@ class Menus:
             await self._account.delete()
             return
         if before.source != "api" or before.menus.default != wanted.default:
-            await self._account.create({"button": [each.wire() for each in wanted.default]})
+            await self._create(wanted.default)
         old, new = before.menus.conditional, wanted.conditional
         if old == new:
             return
@@ -165,9 +165,22 @@ class Menus:
         if not crowded:
             await self._drop(old)
 
+    async def _create(self, buttons: Buttons) -> None:
+        """Replace the default menu; where the answer is lost, what is there tells."""
+        try:
+            await self._account.create({"button": [each.wire() for each in buttons]})
+        except AccountUnknown:
+            if from_api(await self._account.by_api()).default != buttons:
+                raise
+
     async def _drop(self, menus: Iterable[Conditional]) -> None:
         for each in menus:
-            await self._account.delete_conditional(each.menuid)
+            try:
+                await self._account.delete_conditional(each.menuid)
+            except AccountUnknown:
+                there = from_api(await self._account.by_api()).conditional
+                if any(one.menuid == each.menuid for one in there):
+                    raise
 
     async def _add(self, menu: Conditional) -> None:
         """Add a conditional menu once, even where the answer is lost: what is there then tells."""

@@ -132,6 +132,7 @@ class Desk:
     """Hands the settings, the store and the shop to commands, each opened when first needed."""
 
     path: Path
+    said_hosts: bool = False
 
     @cached_property
     def config(self) -> Config:
@@ -174,7 +175,9 @@ class Desk:
         return self.config
 
     def _say_hosts(self) -> None:
-        if bases := dict.fromkeys(unofficial_hosts(self.config)):
+        bases = dict.fromkeys(unofficial_hosts(self.config))
+        if bases and not self.said_hosts:
+            self.said_hosts = True
             click.echo(f"注意：正在使用本机的模拟接口 {'、'.join(bases)}，不是微信官方服务器", err=True)
 
 

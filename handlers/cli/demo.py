@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import json
 import logging
 import shutil
 import signal
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,9 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 from bot import catalog, doors, privacy
-from bot.config import Config, from_mapping
+from bot.config import SECTIONS, Config, from_mapping
 from bot.errors import ZhikeError
-from bot.menus import lint
+from bot.menus import lint, write
 from bot.menus.model import of_config
 from bot.menus.service import Menus
 from bot.shop import Shop, open_shop
@@ -72,6 +74,27 @@ def settings_for(
     return from_mapping(raw, environ={}, base=HOUSE)
 
 
+def write_settings(config: Config, folder: Path) -> Path:
+    """Write settings as a file, so that commands in another terminal work on the running demo."""
+    lines = ["# 演示用的设置，演示结束就没有了"]
+    for section, kind in SECTIONS.items():
+        table = getattr(config, section)
+        lines += [
+            "",
+            f"[{section}]",
+            *(f"{each.name} = {_toml(getattr(table, each.name))}" for each in fields(kind)),
+        ]
+    if not any(each.serious for each in lint.check(config.menu)):
+        lines += ["", write.toml(of_config(config.menu), {})]
+    path = folder / "config.toml"
+    path.write_text("\n".join(lines), "utf-8")
+    return path
+
+
+def _toml(value: object) -> str:
+    return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
+
+
 def stock(shop: Shop) -> None:
     """Put the sample catalogue on the shelf."""
     courses = catalog.read_courses((HOUSE / "data" / "courses.csv").read_bytes(), "courses.csv")
@@ -121,8 +144,10 @@ def forgetter(shop: Shop) -> Callable[[list[str]], None]:
 
 async def push_menu(shop: Shop, simulator: Simulator) -> None:
     """Push the menu of the settings, as ``menu push`` does; a menu that is wrong is named and left out."""
+    if not shop.config.menu:
+        return
     problems = [each for each in lint.check(shop.config.menu, routes.ways()) if each.serious]
-    if not shop.config.menu or problems:
+    if problems:
         click.echo("没有推送菜单：" + "；".join(f"{each.where}：{each.text}" for each in problems), err=True)
         return
     menus = of_config(shop.config.menu)
@@ -139,6 +164,7 @@ async def _play(folder: Path, port: int, menu: Mapping[str, Any], texts: str) ->
     simulator = Simulator(SimulatorSettings())
     await simulator.start(port and port + 1, port and port + 2)
     config = settings_for(simulator, folder, "127.0.0.1", menu, texts)
+    settings = write_settings(config, folder)
     shop = open_shop(config, tell=teller(config.server.public_url))
     stock(shop)
     await shop.suggestions.refresh(shop.store, shop.clock.now())
@@ -150,6 +176,7 @@ async def _play(folder: Path, port: int, menu: Mapping[str, Any], texts: str) ->
     simulator.attach(f"http://127.0.0.1:{bound}", forget=forgetter(shop))
     click.echo(f"listening on http://127.0.0.1:{bound}")
     click.echo(f"打开 {simulator.url} ，用模拟手机关注公众号、聊天、付款；按 Ctrl+C 结束")
+    click.echo(f"另开一个终端可以试各种命令：python3 run.py --config {settings} menu check")
     jobs = asyncio.create_task(shop.jobs.run_forever())
     await _until_told_to_stop()
     jobs.cancel()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
@@ -35,7 +36,8 @@ TRY = click.option(
 
 @click.group("menu", help="公众号菜单：检查、比较、推送、恢复。菜单写在 config.toml 的 [menu]。")
 def group() -> None:
-    """Gather the commands."""
+    """Gather the commands; their own sentences say what the log would."""
+    logging.getLogger("zhike").addHandler(logging.NullHandler())
 
 
 # ---- without WeChat ----

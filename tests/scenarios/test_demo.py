@@ -3,7 +3,8 @@
 import tomllib
 from dataclasses import replace
 
-from handlers.cli.demo import HOUSE, forgetter, push_menu
+from bot.config import load
+from handlers.cli.demo import HOUSE, forgetter, push_menu, write_settings
 from tests.scenarios.world import COURSE, go_to_the_till, play
 
 
@@ -60,3 +61,15 @@ def test_a_menu_that_is_wrong_is_named_and_the_demo_goes_on(tmp_path, capsys):
 
     assert play(story, tmp_path) is None
     assert "没有 nothing 这个 key" in capsys.readouterr().err
+
+
+def test_the_settings_that_the_demo_writes_for_other_terminals_are_its_own(tmp_path):
+    menu = tomllib.loads((HOUSE / "config.toml").read_text("utf-8"))["menu"]
+
+    async def story(shop, _simulator):
+        config = replace(shop.config, menu=menu)
+        return config, load(write_settings(config, tmp_path), environ={})
+
+    ours, written = play(story, tmp_path)
+
+    assert written == ours

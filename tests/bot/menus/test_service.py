@@ -259,6 +259,18 @@ def test_one_failure_of_any_call_is_survived_and_nothing_is_there_twice(play, pa
 
 
 @pytest.mark.parametrize("path", ["menu/create", "addconditional", "delconditional"])
+def test_a_call_whose_answer_comes_too_late_has_done_its_work_and_nothing_is_there_twice(play, path):
+    async def story(world):
+        await world.menus.push(OLD)
+        world.menus._account._account._http._timeouts["request_timeout"] = 0.2
+        world.sim.faults.api_path, world.sim.faults.api_delay = path, 0.4
+        await world.menus.push(NEXT)
+        return (await world.menus.live()).menus
+
+    assert play(story) == NEXT
+
+
+@pytest.mark.parametrize("path", ["menu/create", "addconditional", "delconditional"])
 def test_a_call_that_is_refused_leaves_followers_what_they_had(play, path):
     async def story(world):
         await world.menus.push(OLD)

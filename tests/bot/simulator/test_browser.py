@@ -80,3 +80,37 @@ def test_a_person_follows_chats_and_pays(play):
         assert shop.deliveries[2].fields["bizmsgmenuid"] == "m1"
 
     play(story, menu=MENU)
+
+
+def test_the_phone_shows_the_menu_of_its_follower_and_cuts_long_names(play):
+    need_chromium()
+    click = {"type": "click", "key": "go"}
+    default = {"button": [click | {"name": "大家都看到"}]}
+
+    def look(url, change):
+        with chromium() as hand:
+            hand.driver.get(url)
+            hand.tap("#follow")
+            hand.find("#menu button", "大家都看…")
+            change()
+            hand.find("#menu button", "安卓的人…")
+            hand.run("document.querySelector('#platform').value = '1'; platform.dispatchEvent(new Event('change'))")
+            hand.find("#menu button", "大家都看…")
+
+    async def story(world):
+        menus, now = world.sim._stage.menus, world.clock()
+        menus.create(default, now)
+        world.shop.text("你好")
+        loop = asyncio.get_running_loop()
+
+        async def to_android():
+            rule = {"client_platform_type": "2"}
+            menus.add_conditional({"button": [click | {"name": "安卓的人看"}], "matchrule": rule}, now)
+            world.sim.phone("小林").platform = "2"
+
+        def change():
+            asyncio.run_coroutine_threadsafe(to_android(), loop).result(10)
+
+        await asyncio.to_thread(look, world.sim.url, change)
+
+    play(story)
