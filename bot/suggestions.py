@@ -10,6 +10,7 @@ import asyncio
 import logging
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -31,10 +32,10 @@ from recsys.live import Companions, Live
 from recsys.popularity import Popularity
 from recsys.profile import Profile
 from recsys.recommender import Recommender, RecommenderSettings
-from recsys.search.course_search import CourseSearch, Facts, Hit
+from recsys.search.course_search import CourseSearch, Facts
 from recsys.search.synonyms import Synonyms
 from recsys.search.understand import Wish, understand
-from recsys.search.wording import SYNONYM
+from recsys.search.wording import INITIALS, SYNONYM, Asked
 from recsys.text import Tokenizer, normalise
 
 log = logging.getLogger("zhike.suggestions")
@@ -47,7 +48,10 @@ CANDIDATES = 8  # how many of the courses found may change places for the follow
 DAY = 86_400.0
 MOST_FRESH = 0.2  # of the shop: where more is new, newness says nothing
 SHORTEST_WITH_FRESH = 3
+TIE = 1e-9  # less than any difference of scores that means something
 BOOST_WEIGHT = 0.1  # what the natural logarithm of a boost adds to a score, in which the best answer counts 1
+_PEOPLE = "孩子 小孩 儿童 宝宝 少儿 老人 父母 爸妈 家人 老公 老婆 朋友 同事 员工 学生 女生 男生"
+AUDIENCE = frozenset(re.split(" ", _PEOPLE))  # whom a course is for; what they are to learn is the interest
 LATIN = re.compile(r"[A-Za-z][A-Za-z0-9.+#-]*")
 
 
@@ -82,6 +86,11 @@ class Shelf:
     def affordable(self, cap_fen: int | None) -> NDArray[np.bool_] | None:
         """Return which positions cost at most ``cap_fen``; None when price does not matter."""
         return None if cap_fen is None else self.prices <= cap_fen
+
+    def says(self, course_id: str, term: str) -> bool:
+        """Tell whether a course uses a word, as a whole or within a longer one."""
+        cut = self.search.cuts.get(course_id)
+        return cut is not None and term in cut.terms
 
     def title(self, course_id: str) -> str:
         """Return the title of a course on sale; empty for any other."""
@@ -127,14 +136,12 @@ class Boosted:
 class Suggested:
     """Courses for a wish, best first. ``answered`` tells that they are what was asked for, not the nearest thing.
 
-    ``relaxed`` names the limits that nothing kept to and that were dropped: "price", "level", "length". ``meant``
-    is the word that a misspelt one was taken for; empty when the follower was taken at their word.
+    ``relaxed`` names the limits that nothing kept to and that were dropped: "price", "level", "length".
     """
 
     courses: list[Recommendation]
     answered: bool
     relaxed: tuple[str, ...] = ()
-    meant: str = ""
 
 
 def as_item(course: Course) -> Item:
@@ -265,7 +272,13 @@ class Suggestions:
             search=search,
             companions=Companions(self._live, index.ids) if self._live is not None else None,
             popularity=(popular := popularity.array(index, now)),
-            recommender=Recommender(index, popular, self._weights(), self._editor(index.ids)),
+            recommender=Recommender(
+                index,
+                popular,
+                self._weights(),
+                self._editor(index.ids),
+                ties=_spread(by_id[each] for each in index.ids),
+            ),
             fresh=self._fresh(courses, trials, now),
             prices=np.array([by_id[item_id].price_fen for item_id in index.ids], dtype=np.int64),
             newest=tuple(course.course_id for course in newest),
@@ -309,9 +322,32 @@ class Suggestions:
         """
         subjects = self.shelf.subjects
         asked = self.shelf.search.asked(wish.subject)
-        known = [each for each in asked if each.says == each.term and each.term in subjects]
+        known = [
+            each for each in asked if each.says == each.term and each.term in subjects and each.term not in AUDIENCE
+        ]
         said = [each.term for each in known if each.weight >= SURE]
         return tuple(dict.fromkeys(said or [each.term for each in known if each.weight >= SYNONYM]))
+
+    def named(self, wish: Wish, found: Sequence[Recommendation]) -> tuple[list[str], bool]:
+        """Return what a wish is about in up to three words, as far as the courses found speak of it.
+
+        Misspelt words are put right; the flag tells that some were.
+        """
+        said = {part.term for each in found for part in each.parts if part.kind == "query" and part.value > 0}
+        best: dict[str, Asked] = {}
+        for each in self.shelf.search.asked(wish.subject):
+            before = best.get(each.typed)
+            if each.says in said and (before is None or before.weight < each.weight):
+                best[each.typed] = each
+        words, corrected = [], False
+        for typed in sorted(best, key=wish.subject.find):
+            if any(typed != other and typed in other for other in best):
+                continue
+            each = best[typed]
+            kept = each.says == typed or each.says in self._synonyms.of(typed)
+            corrected = corrected or (not kept and each.weight >= INITIALS)
+            words.append(self.shelf.spell(typed if kept else each.says))
+        return list(dict.fromkeys(words))[:3], corrected
 
     def suggest(self, wish: Wish, person: Person, *, now: datetime, exclude: Collection[str], k: int) -> Suggested:
         """Return up to ``k`` courses for this wish and this person; popular ones where neither says anything."""
@@ -325,7 +361,7 @@ class Suggestions:
                 best = rerank(found.hits, profile=interests, voices=voices, k=k, keep_order=wish.several)
                 fitting = [(hit.item_id, hit.score) for hit in found.hits if hit.item_id in shelf.fresh]
                 best = self._with_fresh(best, fitting, k, lambda at: self.explain(at, wish, person, now))
-                return Suggested(best, answered=True, relaxed=found.relaxed, meant=self._meant(found.hits[0]))
+                return Suggested(best, answered=True, relaxed=found.relaxed)
         allow = shelf.search.allowed(wish)
         answered = not wish.subject and bool(allow.any())
         if not allow.any():
@@ -388,12 +424,6 @@ class Suggestions:
         factor = self._factors.get
         return [voice._replace(weight=voice.weight * factor(voice.kind, 1.0)) for voice in voices]
 
-    def _meant(self, hit: Hit) -> str:
-        strongest = hit.matches[0] if hit.matches else None
-        if strongest is None or not strongest.corrected or strongest.term in self._synonyms.of(strongest.typed):
-            return ""
-        return strongest.term
-
     def boosted(self) -> list[Boosted]:
         """Return the courses on sale that the house puts forward or holds back, and what that does."""
         shelf, boosts = self.shelf, read_boosts(self._settings.boosts)
@@ -434,14 +464,17 @@ class Suggestions:
     def mention(self, tx: Tx, openid: str, profile: Profile, words: Sequence[str], now: datetime) -> None:
         """Learn from words that somebody wrote."""
         event = tx.events.add(openid, Signal.MENTION.value, now, detail=" ".join(words))
+        profile.forgive(words)
         profile.learn(Signal.MENTION, words, now.timestamp())
         tx.interests.put(openid, profile.to_json(), event, now)
 
     def refuse(self, tx: Tx, openid: str, profile: Profile, words: Sequence[str], now: datetime) -> None:
-        """Forget the interest in words that somebody wants nothing of."""
-        forgotten = [word for word in words if profile.forget(word)]
-        if forgotten:
-            tx.interests.put(openid, profile.to_json(), tx.events.add(openid, "refuse", now), now)
+        """Learn that somebody wants nothing of these words, until they ask for them again."""
+        known = [word for word in words if profile.forget(word) or word in self.shelf.subjects]
+        if known:
+            profile.learn(Signal.DISLIKE, known, now.timestamp())
+            event = tx.events.add(openid, "refuse", now, detail=" ".join(known))
+            tx.interests.put(openid, profile.to_json(), event, now)
 
     def take_back_dislike(self, tx: Tx, openid: str, profile: Profile, course: Course, now: datetime) -> None:
         """Learn the opposite of a dislike that was none, so that the profile is as it was."""
@@ -514,6 +547,16 @@ def read_boosts(values: Iterable[str]) -> dict[str, float]:
 def read_words(lines: Iterable[str]) -> list[str]:
     """Return the words of a word list: one a line; a line that begins with ``#`` is a comment."""
     return [word for line in lines if (word := line.strip()) and not word.startswith("#")]
+
+
+def _spread(courses: Iterable[Course]) -> NDArray[np.float64]:
+    """Return what breaks ties among courses nobody bought yet: the first of each category before the second."""
+    counted: Counter[str] = Counter()
+    ranks = []
+    for course in courses:
+        counted[course.category] += 1
+        ranks.append(counted[course.category])
+    return TIE / np.array(ranks, np.float64) if ranks else np.empty(0)
 
 
 def _spelling(courses: Iterable[Course]) -> dict[str, str]:

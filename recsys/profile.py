@@ -76,6 +76,12 @@ class Profile:
         """Drop a term, liked or disliked; False when it was not there."""
         return self._weights.pop(term, None) is not None
 
+    def forgive(self, terms: Iterable[str]) -> None:
+        """Drop those of the terms that are disliked: whoever asks for something dislikes it no longer."""
+        for term in terms:
+            if self._weights.get(term, 0.0) < 0:
+                del self._weights[term]
+
     def to_json(self) -> str:
         """Return the profile as one short line: ``{"at":seconds,"w":{term:ten-thousandths}}``."""
         weights = {term: round(weight * _UNIT) for term, weight in self._weights.items()}

@@ -56,6 +56,7 @@ class Recommender:
         popularity: Mapping[str, float] | Floats | None = None,
         settings: RecommenderSettings | None = None,
         editor: Floats | None = None,
+        ties: Floats | None = None,
     ) -> None:
         self.index = index
         self.settings = settings or RecommenderSettings()
@@ -65,6 +66,7 @@ class Recommender:
             self._priors["editor"] = np.array(editor, np.float64)
         self._prior = sum(self._priors.values(), np.zeros(len(index)))
         self._no_prior = np.zeros(len(index))
+        self._ties = self._no_prior if ties is None else ties
 
     def recommend(
         self,
@@ -254,7 +256,7 @@ class Recommender:
         missing = min(k, len(self.index)) - len(chosen)
         if missing <= 0:
             return []
-        left = scores.copy()
+        left = scores + self._ties
         if barred is not None:
             left[barred] = -np.inf
         left[list(chosen)] = -np.inf

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from recsys.search.fold import fold
 from recsys.search.numerals import number as value_of
+from recsys.search.understand import is_subject
 
 LONGEST_COMMAND = 24  # characters; anything longer is somebody's own words
 MARKS = " ,，、。.！!？?~～…;；:：()（）[]【】「」“”\"'"
@@ -77,7 +78,8 @@ def priced(command: str) -> str | None:
 
 def not_interested(command: str) -> str | None:
     """Return what somebody says they are not interested in, "" for what lies open; None for other messages."""
-    return _thing(_NOT_INTERESTED.fullmatch(command))
+    thing = _thing(_NOT_INTERESTED.fullmatch(command))
+    return thing if thing is None or is_subject(thing) else None
 
 
 def _thing(found: re.Match[str] | None) -> str | None:

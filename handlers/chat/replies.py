@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from bot.models import Course, Order, OrderState
@@ -73,21 +73,27 @@ def new_head() -> str:
     return "最新上架："
 
 
-def reason(found: Recommendation, mode: str, shelf: Shelf) -> str:
-    """Say honestly why a course is in the list: the follower's own words, else what they are taken to mean."""
+def reason(found: Recommendation, mode: str, shelf: Shelf, levels: Collection[str] = ()) -> str:
+    """Say honestly why a course is in the list: the follower's own words, else what they are taken to mean.
+
+    Only words that the course uses are quoted, ``levels`` (零基础) after the subject.
+    """
     if mode == "new":
         return "新上架"
     if any(part.kind == "fresh" for part in found.parts) and found.basis != "query":
         return "新上架，尝个鲜"
-    asked = [
-        part for part in sorted(found.parts, key=lambda p: -p.value) if part.kind == "query" and part.value > 0
-    ]
-    said = _whole([part.term for part in asked if not part.typed])
-    if said:
+    asked = [part for part in found.parts if part.kind == "query" and part.value > 0]
+    if not asked:
+        return _strongest(found.reason, found.item_id, shelf)
+    asked.sort(key=lambda part: (part.term in levels, -part.value))
+    held = [part for part in asked if shelf.says(found.item_id, part.term)]
+    if not held:
+        return f"和「{shelf.spell(asked[0].term)}」沾点边"
+    whole = set(_whole([part.term for part in held]))
+    said = [part.term for part in held if not part.typed and part.term in whole]
+    if said and not (held[0].typed and said[0] in levels):
         return f"因为你提到「{'」「'.join(map(shelf.spell, said[:2]))}」"
-    if asked:
-        return f"这门讲「{shelf.spell(asked[0].term)}」"
-    return _strongest(found.reason, found.item_id, shelf)
+    return f"这门讲「{shelf.spell(held[0].term)}」"
 
 
 def _strongest(part: Part | None, course_id: str, shelf: Shelf) -> str:
@@ -137,9 +143,14 @@ def found_head(words: Sequence[str]) -> str:
     return f"关于{_quoted(words)}，我挑了这几门：" if words else "给你挑了这几门："
 
 
-def meant_head(word: str) -> str:
-    """Say what a misspelt word was taken for."""
-    return f"你是想找「{word}」吧？我挑了这几门："
+def meant_head(words: Sequence[str]) -> str:
+    """Say what misspelt words were taken for."""
+    return f"你是想找{_quoted(words)}吧？我挑了这几门："
+
+
+def unknown_head() -> str:
+    """Introduce a list for somebody of whom nothing is known yet."""
+    return "还不太了解你，先看看这些："
 
 
 def relaxed_head(limits: Sequence[str]) -> str:

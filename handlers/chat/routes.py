@@ -26,7 +26,7 @@ COMMANDS: tuple[tuple[str, Topic], ...] = (
     ("免费 免费课 免费课程 免费的", find.free),
     ("热门 热门课 热门课程", find.popular),
     ("新课 最新 最新课程", find.newest),
-    ("推荐 推荐课程 给我推荐", find.for_me),
+    ("推荐 推荐课程 给我推荐 接下来学什么 学什么好 学什么 学啥 我该学什么 下一步学什么", find.for_me),
     ("为什么 为啥 理由", find.why),
     ("我的课程 我的课 继续学习", mine.courses),
     ("我的订单 订单", mine.orders),

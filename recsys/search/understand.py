@@ -216,8 +216,16 @@ _AND = re.compile("[、/和与跟及或]")
 _LISTING = re.compile(r"[、/,，;；&和与跟及或]|还有|以及")
 
 
+def is_subject(thing: str) -> bool:
+    """Tell whether somebody who has no interest in a thing names what they do not want to learn.
+
+    Not so where another person's boredom or a trouble is told of: 孩子对英语, 对生活.
+    """
+    return _NO_SUBJECT.search(thing) is None
+
+
 def _bored(match: re.Match[str]) -> Mapping[str, Any] | None:
-    return None if _NO_SUBJECT.search(match["thing"]) else _refused(match)
+    return _refused(match) if is_subject(match["thing"]) else None
 
 
 def _refused(match: re.Match[str]) -> Mapping[str, Any] | None:

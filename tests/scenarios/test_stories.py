@@ -157,3 +157,77 @@ def test_what_was_disliked_stays_away_until_the_follower_wants_it_again(live):
     assert "你提到「瑜伽」" in changed["为什么"]
     assert any("瑜伽" in title for title in titles(changed["推荐"]))
     assert hidden in titles(changed["想减肥"])
+
+
+# What each of them would not believe -----------------------------------------------------------------------------
+
+
+def test_what_was_refused_stays_away_until_it_is_asked_for_again(live):
+    async def story(world):
+        before = await talk(world, "我想学Python", "不想要编程的")
+        later = await world.say(ANNA, "推荐")
+        again = await talk(world, "编程", "推荐")
+        return before["我想学Python"], later, again["编程"]
+
+    wanted, later, again = live(story)
+
+    assert "Python零基础入门课" in titles(wanted)
+    assert "Python零基础入门课" not in titles(later)
+    assert "Python零基础入门课" in titles(again)
+
+
+def test_the_words_that_were_understood_are_named_not_the_slips(live):
+    async def story(world):
+        return await world.say(ANNA, "我想学python数剧分析")
+
+    answer = live(story)
+
+    assert answer.startswith("你是想找「Python 数据分析」吧？")
+    assert "数剧" not in answer
+
+
+def test_nothing_is_quoted_that_a_course_does_not_say(live):
+    async def story(world):
+        answer = await world.say(ANNA, "英语启蒙")
+        quoted = re.findall(r">\d\. ([^<]+)</a>[^\n]*\n\s*因为你提到「([^」]+)」", answer)
+        return quoted, [world.shop.suggestions.titled(title) for title, _ in quoted]
+
+    quoted, courses = live(story)
+
+    assert quoted
+    for (_, word), course in zip(quoted, courses, strict=True):
+        said = " ".join((course.title, *course.tags, course.category, course.subtitle, course.description))
+        assert word.lower() in said.lower()
+
+
+def test_to_a_stranger_the_house_shows_several_fields_and_does_not_claim_to_know_them(live):
+    async def story(world):
+        answer = await world.say(ANNA, "推荐")
+        return answer, [world.shop.suggestions.titled(title).category for title in titles(answer)]
+
+    answer, fields = live(story)
+
+    assert answer.startswith("还不太了解你")
+    assert len(fields) == 5
+    assert len(set(fields)) >= 4
+
+
+def test_whom_a_course_is_for_is_no_interest_and_their_boredom_no_refusal(live):
+    async def story(world):
+        bored = await world.say(ANNA, "孩子对英语没兴趣")
+        text = await world.shop.store.read(lambda tx: tx.interests.get(ANNA))
+        return bored, world.shop.suggestions.profile(text).weights(world.clock.now().timestamp())
+
+    bored, learnt = live(story)
+
+    assert "不看" not in bored
+    assert titles(bored)
+    assert "孩子" not in learnt
+    assert all(weight > 0 for weight in learnt.values())
+
+
+def test_asking_what_to_learn_next_is_asking_for_a_recommendation(live):
+    async def story(world):
+        return await talk(world, "我想学瑜伽", "接下来学什么")
+
+    assert "瑜伽" in live(story)["接下来学什么"]

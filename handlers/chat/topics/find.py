@@ -160,23 +160,29 @@ def _head(turn: Turn, found: Suggested) -> str:
     if talk.mode == "new":
         return replies.new_head()
     wish = _wish(turn, talk.text)
-    words = [turn.shelf.spell(word) for word in turn.suggestions.words(wish.subject)]
     if found.relaxed:
         return replies.relaxed_head(found.relaxed)
+    named, corrected = turn.suggestions.named(wish, found.courses)
+    if corrected:
+        return replies.meant_head(named)
+    words = named or [turn.shelf.spell(word) for word in turn.suggestions.words(wish.subject)]
+    personal = any(each.basis in PERSONAL for each in found.courses)
     if not found.answered:
-        personal = any(each.basis in PERSONAL for each in found.courses)
         nearest = replies.nearest_head(words, personal=personal, known=turn.shelf.learners_known)
         return turn.word("fallback", nearest, words=replies.looked_for(words))
-    if found.meant:
-        return replies.meant_head(turn.shelf.spell(found.meant))
     if wish.without and not words and not wish.limits:
         return replies.without_head([turn.shelf.spell(each) for each in wish.without])
+    if not (personal or wish.subject or wish.limits or talk.cap_fen is not None):
+        return replies.unknown_head()
     return replies.found_head(words)
 
 
 def _lines(turn: Turn, found: Sequence[Recommendation]) -> list[str]:
     shelf, mode, number_of_list = turn.shelf, turn.talk.mode, turn.talk.turn
+    levels = _wish(turn, turn.talk.text).refining if turn.talk.text else ()
     return [
-        replies.course_line(number, shelf.courses[each.item_id], replies.reason(each, mode, shelf), number_of_list)
+        replies.course_line(
+            number, shelf.courses[each.item_id], replies.reason(each, mode, shelf, levels), number_of_list
+        )
         for number, each in enumerate(found, 1)
     ]
