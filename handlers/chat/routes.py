@@ -46,7 +46,7 @@ COMMANDS: tuple[tuple[str, Topic], ...] = (
     ("多少钱 价格 什么价 怎么卖 怎么收费 怎么买 怎么购买 购买 买 下单 免费吗 要钱 收费 贵吗", card.price),
     ("更多", desk.read_on),
     ("人工 客服 转人工 人工客服 在线客服 真人 找人工 找客服", desk.human),
-    ("退款 怎么退款 如何退款 申请退款 退钱 退费 退课 退货 能退 怎么退", desk.refund),
+    ("退款 怎么退款 如何退款 申请退款 退款怎么办 能退款 退钱 退费 退课 退货 能退 怎么退", desk.refund),
     ("发票 开发票 怎么开发票 如何开发票 开票", desk.invoice),
     ("优惠券 优惠 优惠码 优惠活动 打折 折扣", desk.discount),
     ("帮助 菜单 help ? 怎么用", desk.help_me),
