@@ -23,8 +23,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from typing import Any
 
 
 class ZhikeError(Exception):
@@ -80,12 +81,13 @@ class StoreError(ZhikeError):
 
 
 class AccountError(ZhikeError):
-    """The official account's API answered with an error number."""
+    """The official account's API answered with an error number; ``answer`` holds all that it said."""
 
-    def __init__(self, errcode: int, errmsg: str) -> None:
+    def __init__(self, errcode: int, errmsg: str, answer: Mapping[str, Any] | None = None) -> None:
         super().__init__(f"微信接口返回错误 {errcode}：{errmsg}")
         self.errcode = errcode
         self.errmsg = errmsg
+        self.answer: Mapping[str, Any] = answer or {}
 
 
 class AccountUnknown(AccountError):

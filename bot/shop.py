@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from bot import doors
+from bot.account.mass import MassCalls
+from bot.account.tags import TagCalls
+from bot.broadcasts import Broadcasts
 from bot.config import Config
 from bot.counters import Counters
 from bot.jobs import Jobs
@@ -17,6 +20,7 @@ from bot.outbox import Outbox
 from bot.ports import Clock, Messenger, OAuth, PayGateway, SystemClock
 from bot.store import SqliteStore, Store
 from bot.suggestions import Suggestions
+from bot.tagging import Tagging
 from recsys.text import Tokenizer
 
 
@@ -34,6 +38,8 @@ class Shop:
     outbox: Outbox
     jobs: Jobs
     counters: Counters
+    tagging: Tagging
+    broadcasts: Broadcasts
 
     def close(self) -> None:
         """Let go of the database."""
@@ -80,6 +86,8 @@ def open_shop(
         message_quota=config.chat.message_quota,
         touch_quota=config.chat.touch_quota,
     )
+    tagging = Tagging(store, TagCalls(account), clock, suggestions, config.tags)
+    broadcasts = Broadcasts(store, MassCalls(account), clock, suggestions, config.broadcast)
     jobs = Jobs(
         store,
         clock,
@@ -90,6 +98,20 @@ def open_shop(
         counters=counters,
         pause_seconds=config.recsys.refresh_seconds,
         keep_unfollowed=timedelta(days=config.chat.keep_unfollowed_days),
+        tag=tagging.level_if_due,
     )
     orders.on_news(jobs.wake)
-    return Shop(config, store, clock, gateway, oauth or account, orders, suggestions, outbox, jobs, counters)
+    return Shop(
+        config,
+        store,
+        clock,
+        gateway,
+        oauth or account,
+        orders,
+        suggestions,
+        outbox,
+        jobs,
+        counters,
+        tagging,
+        broadcasts,
+    )

@@ -15,6 +15,7 @@ migrations = Migrations("zhike")
 
 OPTIONAL = frozenset(
     {
+        "called_at",
         "context_at",
         "done_at",
         "finished_at",
@@ -292,3 +293,56 @@ def m006_trials(db: Database) -> None:
 def m007_departed(db: Database) -> None:
     """Let those who unfollowed be found by when they did: their data is deleted some time after."""
     db.execute("create index idx_followers_departed on followers (unfollowed_at) where unfollowed_at is not null")
+
+
+@migrations()
+def m012_broadcasts(db: Database) -> None:
+    """Tags of the account that rules own; broadcasts, their parts, whom each goes to, and what became of it."""
+    _table(db, "account_tags", {"name": str, "tag_id": int}, pk="name")
+    _table(
+        db,
+        "broadcasts",
+        {
+            "broadcast_id": str,
+            "content": str,
+            "audience": str,
+            "course_id": str,
+            "targeted": int,
+            "created_at": int,
+        },
+        pk="broadcast_id",
+        defaults={"course_id": ""},
+    )
+    _table(
+        db,
+        "broadcast_parts",
+        {
+            "broadcast_id": str,
+            "part": int,
+            "tag_id": int,
+            "client_msg_id": str,
+            "state": str,
+            "people": int,
+            "called_at": int,
+            "msg_id": int,
+            "errcode": int,
+        },
+        pk=("broadcast_id", "part"),
+        foreign_keys=[("broadcast_id", "broadcasts", "broadcast_id")],
+        defaults={"tag_id": 0, "msg_id": 0, "errcode": 0},
+    )
+    db.table("broadcast_parts").create_index(["called_at"])
+    _table(
+        db,
+        "broadcast_people",
+        {"broadcast_id": str, "openid": str, "part": int},
+        pk=("broadcast_id", "openid"),
+        foreign_keys=[("broadcast_id", "broadcasts", "broadcast_id")],
+    )
+    db.table("broadcast_people").create_index(["openid"])
+    _table(
+        db,
+        "mass_results",
+        {"msg_id": int, "status": str, "total": int, "filtered": int, "sent": int, "failed": int, "at": int},
+        pk="msg_id",
+    )

@@ -20,7 +20,8 @@ KNOWN = (
     " from followers f where openid = ?"
 )
 
-TRACES = ("interests", "events", "dislikes", "quota")  # what we know of a person beyond courses and orders
+# What we know of a person beyond courses and orders.
+TRACES = ("interests", "events", "dislikes", "quota", "broadcast_people")
 BOUND = " or ".join(
     f"exists (select 1 from {table} where openid = f.openid)" for table in ("entitlements", "orders")
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bot.store.audience import AccountTags, Audience
+from bot.store.broadcasts import Broadcasts
 from bot.store.catalogue import Courses, Lessons, PopularityScores, Trials
 from bot.store.figures import Figures
 from bot.store.inbox import Messages
@@ -16,8 +18,11 @@ class Tx:
     """The tables, bound to one connection; only a ``Store`` makes these."""
 
     __slots__ = (
+        "account_tags",
         "anomalies",
         "attempts",
+        "audience",
+        "broadcasts",
         "courses",
         "dislikes",
         "entitlements",
@@ -61,3 +66,6 @@ class Tx:
         self.leases = Leases(rows)
         self.versions = Versions(rows)
         self.figures = Figures(rows)
+        self.account_tags = AccountTags(rows)
+        self.audience = Audience(rows)
+        self.broadcasts = Broadcasts(rows)

@@ -16,6 +16,7 @@ from werobot.robot import BaseRoBot
 from bot.config import WeChatSettings
 from handlers.chat import routes
 from handlers.chat.answers import Answer, Later, Silence, clean
+from handlers.chat.topics import reports
 from handlers.chat.turn import Turn
 
 COMMON_TAGS = {"ToUserName", "FromUserName", "CreateTime", "MsgType", "MsgId", "MsgDataId", "Idx", "Encrypt"}
@@ -31,8 +32,9 @@ MESSAGE_TAGS = {
 }
 PLACE_TAGS = {"Location_X", "Location_Y", "Scale", "Label", "Title", "Description", "Url"}
 EVENT_TAGS = {"Event", "EventKey", "Ticket", "MenuId", "MsgID", "Status"}
-KNOWN_TAGS = frozenset(COMMON_TAGS | MESSAGE_TAGS | PLACE_TAGS | EVENT_TAGS)
-NUMBERS = ("CreateTime", "MsgId", "MsgID", "Scale")
+REPORT_TAGS = {"TotalCount", "FilterCount", "SentCount", "ErrorCount"}
+KNOWN_TAGS = frozenset(COMMON_TAGS | MESSAGE_TAGS | PLACE_TAGS | EVENT_TAGS | REPORT_TAGS)
+NUMBERS = ("CreateTime", "MsgId", "MsgID", "Scale", *sorted(REPORT_TAGS))
 DEEPEST = 6
 LONGEST_NAME = 64
 
@@ -80,7 +82,7 @@ def read_fields(body: bytes | str) -> dict[str, str]:
 class Robot(BaseRoBot):  # type: ignore[misc]  # WeRoBot ships no types
     """The registry of topics. Unlike its base it opens nothing, swallows nothing and never blocks."""
 
-    message_types = [*BaseRoBot.message_types, "unknown_event"]  # noqa: RUF012  the base class's own shape
+    message_types = [*BaseRoBot.message_types, "unknown_event", reports.MASS_SENT]  # noqa: RUF012  the base class's own shape
 
     def __init__(self, settings: WeChatSettings) -> None:
         super().__init__(
@@ -152,7 +154,7 @@ class Robot(BaseRoBot):  # type: ignore[misc]  # WeRoBot ships no types
         return Silence()
 
 
-PLAIN_EVENTS = frozenset({"", "subscribe", "unsubscribe", "scan", "click", "view"})
+PLAIN_EVENTS = frozenset({"", "subscribe", "unsubscribe", "scan", "click", "view", "masssendjobfinish"})
 
 
 def _bare(fields: dict[str, str]) -> dict[str, str]:

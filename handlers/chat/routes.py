@@ -11,7 +11,7 @@ from typing import Any
 
 from handlers.chat import reading, replies
 from handlers.chat.answers import Answer, Later, Text
-from handlers.chat.topics import card, desk, find, mine
+from handlers.chat.topics import card, desk, find, mine, reports
 from handlers.chat.turn import Turn
 
 Topic = Callable[[Any, Turn], Answer | Later]
@@ -139,6 +139,7 @@ EVENTS: Mapping[str, Topic] = {
     "unsubscribe_event": desk.unfollow,
     "scan_event": desk.scan,
     "view_event": desk.ignore,
+    reports.MASS_SENT: reports.mass_sent,
     "location_event": desk.ignore,
     "unknown_event": desk.ignore,
 }
