@@ -42,6 +42,7 @@ class Simulator:
         self.settings = settings
         self._stage = Stage(settings, keys or SimulatorKeys.generate(), now, settings.shop_url.rstrip("/"))
         self._courier = Courier(self._stage)
+        self._stage.report = self._courier.report
         self._notices = Notices(self._stage)
         self._jars = webview.CookieJars()
         self._phones: dict[str, Phone] = {}

@@ -1,7 +1,7 @@
 """The state that every part of the simulator shares: addresses, clock, client, background work. No rules."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -10,8 +10,10 @@ from tornado.simple_httpclient import SimpleAsyncHTTPClient
 
 from bot.simulator.book import TradeBook
 from bot.simulator.faults import Faults
+from bot.simulator.massbook import MassBook
 from bot.simulator.people import People
 from bot.simulator.settings import Credentials, SimulatorKeys, SimulatorSettings
+from bot.simulator.tagbook import TagBook
 
 
 class Call(NamedTuple):
@@ -40,6 +42,9 @@ class Stage:
     forced_at: list[float] = field(default_factory=list)  # when stable_token was forced to change
     codes: dict[str, "OAuthCode"] = field(default_factory=dict)
     faults: Faults = field(default_factory=Faults)
+    tags: TagBook = field(default_factory=TagBook)
+    mass: MassBook = field(default_factory=MassBook)
+    report: Callable[[Mapping[str, Any]], Awaitable[None]] | None = None  # delivers an event that nobody answers
 
     def __post_init__(self) -> None:
         self.credentials = Credentials.of(self.keys)
@@ -95,6 +100,8 @@ class Stage:
         self.faults.clear()
         self.stable_token, self.menu = "", self.settings.menu
         self.book.clear()
+        self.tags.clear()
+        self.mass.clear()
         self.ring()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from handlers.cli import chinese, courses, demo, doctor, followers, orders, recsys
+from handlers.cli import broadcast, chinese, courses, demo, doctor, followers, orders, recsys, tags
 from handlers.cli.common import Desk, require_vacant, sentences
 from handlers.web import server
 
@@ -58,4 +58,6 @@ main.add_command(courses.group)
 main.add_command(followers.group)
 main.add_command(orders.group)
 main.add_command(recsys.group)
+main.add_command(tags.group)
+main.add_command(broadcast.group)
 main.add_command(doctor.doctor)
