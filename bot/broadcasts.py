@@ -156,7 +156,7 @@ class Broadcasts:
 
     async def ask(self, broadcast_id: str) -> None:
         """Ask WeChat about the calls whose result has not come as an event."""
-        for part in await self.parts(broadcast_id):
+        for part in await self.parts((await self.get(broadcast_id)).broadcast_id):
             if part.state is PartState.SENT and part.result is None:
                 status = await self.mass.status(part.msg_id)
                 if status != "SENDING":

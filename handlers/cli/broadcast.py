@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 
 import click
 
-from bot.broadcasts import UNDER_WAY, Audience, Broadcasts, advice
-from bot.errors import AccountError, AccountUnknown, NotAllowed
+from bot.broadcasts import UNDER_WAY, Audience, advice
+from bot.errors import AccountError, AccountUnknown, NotAllowed, NotFound
 from bot.mailing import LEAST_READERS, Broadcast, Part, PartState
 from bot.shop import Shop
+from bot.store import Tx
 from handlers.cli.choosing import Choice, audience_options, choose, content_of
 from handlers.cli.common import Desk, Failure, confirm, show
 
@@ -117,14 +118,16 @@ def status(desk: Desk, broadcast_id: str, sync: bool, as_json: bool) -> None:
         raise click.UsageError("--sync 要写群发的编号")
     if sync:
         desk.serving()
-    with desk.shop() as shop:
+        with desk.shop() as shop:
+            _run(shop.broadcasts.ask(broadcast_id))
+    with desk.store() as store:
         if not broadcast_id:
-            rows = [_summary(each, shop.store.write_now(_parts_of(each))) for each in shop.store.write_now(_all)]
+            rows = store.write_now(lambda tx: [_summary(each, tx) for each in tx.broadcasts.all()])
             if not as_json:
                 rows = [_summary_for_people(row) for row in rows]
             show(rows, as_json=as_json, empty="还没有群发过")
             return
-        broadcast, parts = _run(_status(shop.broadcasts, broadcast_id, sync=sync))
+        broadcast, parts = store.write_now(lambda tx: _found(tx, broadcast_id))
     if as_json:
         show([_part(part) for part in parts], as_json=True, empty="")
         return
@@ -205,20 +208,11 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
 # ---- afterwards ----
 
 
-async def _status(broadcasts: Broadcasts, number: str, *, sync: bool) -> tuple[Broadcast, list[Part]]:
-    broadcast = await broadcasts.get(number)
-    if sync:
-        await broadcasts.ask(number)
-    return broadcast, await broadcasts.parts(number)
-
-
-def _all(tx: Any) -> list[Broadcast]:
-    found: list[Broadcast] = tx.broadcasts.all()
-    return found
-
-
-def _parts_of(broadcast: Broadcast) -> Any:
-    return lambda tx: tx.broadcasts.parts(broadcast.broadcast_id)
+def _found(tx: Tx, number: str) -> tuple[Broadcast, list[Part]]:
+    broadcast = tx.broadcasts.get(number)
+    if broadcast is None:
+        raise NotFound(f"没有群发 {number}；用 broadcast status 看有哪些")
+    return broadcast, tx.broadcasts.parts(number)
 
 
 def _state(parts: list[Part]) -> str:
@@ -238,7 +232,8 @@ def _state(parts: list[Part]) -> str:
     return "sending" if None in results else "done"
 
 
-def _summary(broadcast: Broadcast, parts: list[Part]) -> dict[str, Any]:
+def _summary(broadcast: Broadcast, tx: Tx) -> dict[str, Any]:
+    parts = tx.broadcasts.parts(broadcast.broadcast_id)
     results = [part.result for part in parts if part.result is not None]
     return {
         "broadcast_id": broadcast.broadcast_id,

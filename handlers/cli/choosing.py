@@ -127,7 +127,7 @@ async def _tagged(shop: Shop, names: tuple[str, ...]) -> tuple[list[int], tuple[
 
 
 def content_of(shop: Shop, choice: Choice) -> str:
-    """Return the text that followers will read, empty when none was given. ``NotAllowed`` when it cannot be sent."""
+    """Return the text that followers will read, empty when none was given. ``NotAllowed``: it cannot be sent."""
     try:
         said = choice.text or (choice.file.read_text("utf-8-sig") if choice.file else "")
     except UnicodeDecodeError:
