@@ -10,7 +10,7 @@ from typing import Literal
 
 from bot.simulator.quota import Quota
 
-Via = Literal["reply", "customer_service", "template", "subscribe", "self", "system"]
+Via = Literal["reply", "customer_service", "template", "subscribe", "mass", "self", "system"]
 
 BROKEN = "该公众号提供的服务出现故障，请稍后再试"
 

@@ -158,6 +158,7 @@ class Phone:
     async def unfollow(self) -> None:
         """Leave the account: nothing can be sent to this follower any more."""
         self._follower.subscribed = False
+        self._stage.tags.leave(self.openid)
         self._follower.quota.close()
         await self._courier.deliver(self._follower, self._event_fields("unsubscribe", {"EventKey": ""}))
         self._follower.bell.ring()

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
+from bot.simulator import mass
 from bot.simulator.http import ApiHandler, HostHandler, utf8_json
 from bot.simulator.messages import Repeated, Value
 from bot.simulator.notes import Sort, take_consent
@@ -104,7 +105,7 @@ class WeixinHandler(ApiHandler):
             return self._dispatch()
         except Refusal as refusal:
             rid = "-".join(secrets.token_hex(4) for _ in range(3))
-            return {"errcode": refusal.errcode, "errmsg": f"{refusal.errmsg} rid: {rid}"}
+            return {"errcode": refusal.errcode, "errmsg": f"{refusal.errmsg} rid: {rid}", **refusal.more}
 
     def _dispatch(self) -> Answer:
         path, method = self.request.path, self.request.method or ""
@@ -295,7 +296,7 @@ def _user_info(stage: Stage, request: Request) -> Answer:
         "subscribe_time": int(follower.subscribed_at),
         "remark": "",
         "groupid": 0,
-        "tagid_list": [],
+        "tagid_list": stage.tags.of(follower.openid),
         "subscribe_scene": "ADD_SCENE_QR_CODE" if follower.scene else "ADD_SCENE_SEARCH",
         "qr_scene": 0,
         "qr_scene_str": follower.scene,
@@ -355,6 +356,48 @@ def _ticket(stage: Stage, request: Request) -> Answer:
     if stage.ticket[1] <= stage.now():
         stage.ticket = ("ticket_" + secrets.token_urlsafe(48), stage.now() + _TOKEN_SECONDS)
     return _ok() | {"ticket": stage.ticket[0], "expires_in": int(stage.ticket[1] - stage.now())}
+
+
+# ---- tags ----
+
+
+def _tags_get(stage: Stage, _request: Request) -> Answer:
+    return {"tags": stage.tags.listed()}
+
+
+def _tags_create(stage: Stage, request: Request) -> Answer:
+    return {"tag": stage.tags.create(request.json().get("tag"))}
+
+
+def _tags_update(stage: Stage, request: Request) -> Answer:
+    stage.tags.rename(request.json().get("tag"))
+    return _ok()
+
+
+def _tags_delete(stage: Stage, request: Request) -> Answer:
+    stage.tags.delete(request.json().get("tag"))
+    return _ok()
+
+
+def _tag_members(stage: Stage, request: Request) -> Answer:
+    body = request.json()
+    return stage.tags.page(body.get("tagid"), body.get("next_openid"))
+
+
+def _batchtagging(stage: Stage, request: Request) -> Answer:
+    body = request.json()
+    stage.tags.tag(body.get("tagid"), body.get("openid_list"), stage.people)
+    return _ok()
+
+
+def _batchuntagging(stage: Stage, request: Request) -> Answer:
+    body = request.json()
+    stage.tags.untag(body.get("tagid"), body.get("openid_list"), stage.people)
+    return _ok()
+
+
+def _tags_of(stage: Stage, request: Request) -> Answer:
+    return {"tagid_list": stage.tags.of(_follower(stage, request.json().get("openid")).openid)}
 
 
 # ---- OAuth ----
@@ -443,8 +486,20 @@ _CALLS: dict[tuple[str, str], Callable[[Stage, Request], Answer]] = {
     ("POST", "/cgi-bin/menu/delconditional"): _menu_drop,
     ("POST", "/cgi-bin/menu/trymatch"): _menu_try,
     ("GET", "/cgi-bin/get_current_selfmenu_info"): lambda stage, _: stage.menus.self_menu(),
-    ("GET", "/cgi-bin/tags/get"): lambda stage, _: stage.menus.tag_list(),
     ("GET", "/cgi-bin/ticket/getticket"): _ticket,
+    ("GET", "/cgi-bin/tags/get"): _tags_get,
+    ("POST", "/cgi-bin/tags/create"): _tags_create,
+    ("POST", "/cgi-bin/tags/update"): _tags_update,
+    ("POST", "/cgi-bin/tags/delete"): _tags_delete,
+    ("POST", "/cgi-bin/user/tag/get"): _tag_members,
+    ("POST", "/cgi-bin/tags/members/batchtagging"): _batchtagging,
+    ("POST", "/cgi-bin/tags/members/batchuntagging"): _batchuntagging,
+    ("POST", "/cgi-bin/tags/getidlist"): _tags_of,
+    ("POST", "/cgi-bin/message/mass/send"): lambda stage, request: mass.send(stage, request.json()),
+    ("POST", "/cgi-bin/message/mass/sendall"): lambda stage, request: mass.send_all(stage, request.json()),
+    ("POST", "/cgi-bin/message/mass/preview"): lambda stage, request: mass.preview(stage, request.json()),
+    ("POST", "/cgi-bin/message/mass/get"): lambda stage, request: mass.status(stage, request.json()),
+    ("POST", "/cgi-bin/openapi/quota/get"): lambda stage, request: mass.quota(stage, request.json()),
     ("GET", "/sns/oauth2/access_token"): _oauth_token,
 }
 _WITHOUT_TOKEN = {"/cgi-bin/token", "/cgi-bin/stable_token", "/sns/oauth2/access_token"}

@@ -21,7 +21,7 @@ KNOWN = (
     " from followers f where openid = ?"
 )
 
-REACHED = ("consents", "sendings", "nudges", "arrivals")  # how they came and were told things
+REACHED = ("consents", "sendings", "nudges", "arrivals", "broadcast_people")  # how they came and were told things
 TRACES = ("interests", "events", "dislikes", "quota", *REACHED)  # what we know beyond courses and orders
 BOUND = " or ".join(
     f"exists (select 1 from {table} where openid = f.openid)" for table in ("entitlements", "orders")

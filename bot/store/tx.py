@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bot.store.audience import AccountTags, Audience
+from bot.store.broadcasts import Broadcasts
 from bot.store.catalogue import Courses, Lessons, PopularityScores, Trials
 from bot.store.channels import Arrivals, Channels
 from bot.store.figures import Figures
@@ -19,9 +21,12 @@ class Tx:
     """The tables, bound to one connection; only a ``Store`` makes these."""
 
     __slots__ = (
+        "account_tags",
         "anomalies",
         "arrivals",
         "attempts",
+        "audience",
+        "broadcasts",
         "channels",
         "consents",
         "courses",
@@ -76,3 +81,6 @@ class Tx:
         self.versions = Versions(rows)
         self.figures = Figures(rows)
         self.menus = Menus(rows)
+        self.account_tags = AccountTags(rows)
+        self.audience = Audience(rows)
+        self.broadcasts = Broadcasts(rows)

@@ -579,3 +579,8 @@ def continued() -> str:
 def nothing_more() -> str:
     """Answer 更多 when nothing is left."""
     return "没有更多内容了。想学什么，直接告诉我。"
+
+
+def advertised(text: str, title: str, url: str) -> str:
+    """Put the link to a course under the text of a broadcast."""
+    return f'{text}\n\n<a href="{url}">看看《{title}》</a>'

@@ -15,7 +15,7 @@ from typing import Any
 from bot.texts.book import Said
 from handlers.chat import reading, replies
 from handlers.chat.answers import Answer, Later, Text
-from handlers.chat.topics import card, desk, find, mine, notified
+from handlers.chat.topics import card, desk, find, mine, notified, reports
 from handlers.chat.turn import Turn
 
 Topic = Callable[[Any, Turn], Answer | Later]
@@ -198,6 +198,7 @@ EVENTS: Mapping[str, Topic] = {
     "subscribe_msg_sent_event_event": notified.notice_sent,
     "user_authorization_revoke_event": notified.revoked,
     "user_authorization_cancellation_event": notified.cancelled,
+    reports.MASS_SENT: reports.mass_sent,
     "location_event": desk.ignore,
     "unknown_event": desk.ignore,
 }

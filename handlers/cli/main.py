@@ -8,7 +8,21 @@ from typing import Any
 
 import click
 
-from handlers.cli import chinese, courses, demo, doctor, followers, menu, orders, qr, recsys, rules, texts
+from handlers.cli import (
+    broadcast,
+    chinese,
+    courses,
+    demo,
+    doctor,
+    followers,
+    menu,
+    orders,
+    qr,
+    recsys,
+    rules,
+    tags,
+    texts,
+)
 from handlers.cli.common import Desk, require_vacant, sentences
 from handlers.web import server
 
@@ -63,4 +77,6 @@ main.add_command(menu.group)
 main.add_command(recsys.group)
 main.add_command(texts.group)
 main.add_command(rules.group)
+main.add_command(tags.group)
+main.add_command(broadcast.group)
 main.add_command(doctor.doctor)
