@@ -43,6 +43,9 @@ def copy_of(tx: Tx, openid: str, now: datetime) -> dict[str, Any] | None:
             {**asdict(each), "finished": sorted(tx.lessons.finished(openid, each.course_id))}
             for each in tx.entitlements.of(openid)
         ],
+        "broadcasts": [
+            {"content": content, "at": at, "state": state} for content, at, state in tx.broadcasts.of(openid)
+        ],
         "orders": [asdict(order) for order in tx.orders.of(openid, limit=EVERY)],
     }
 

@@ -98,6 +98,16 @@ class Broadcasts:
         )
         return [row[0] for row in rows]
 
+    def of(self, openid: str) -> list[tuple[str, datetime, str]]:
+        """Return the text, the moment and the state of every broadcast that a follower was chosen for."""
+        rows = self._rows.all(
+            "select content, created_at, state from broadcast_people p join broadcasts b using (broadcast_id)"
+            " join broadcast_parts c on c.broadcast_id = p.broadcast_id and c.part = p.part"
+            " where p.openid = ? order by created_at",
+            openid,
+        )
+        return [(row[0], instant(row[1]), row[2]) for row in rows]
+
     def unwilling(self, broadcast_id: str, part: int) -> list[str]:
         """Return those of a part who have left since, or, where it is targeted, switched personalisation off."""
         rows = self._rows.all(

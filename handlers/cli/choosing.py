@@ -21,15 +21,17 @@ from handlers.chat.answers import clean
 
 OPTIONS = (
     click.option("--all", "everybody", is_flag=True, help="所有关注者"),
-    click.option("--tag", "tags", multiple=True, help="带这个公众号标签的人"),
-    click.option("--interest", "interests", multiple=True, help="对这方面感兴趣的人，如 Python"),
-    click.option("--bought", multiple=True, help="买过这门课（编号）、这个分类或标签的课的人"),
-    click.option("--not-bought", multiple=True, help="没买过的人，写法同上"),
-    click.option("--channel", "channels", multiple=True, help="从这个渠道来的人"),
-    click.option("--seen-within", type=click.IntRange(1, 3650), help="这么多天内来过的人"),
-    click.option("--unseen-for", type=click.IntRange(1, 3650), help="这么多天没来的人"),
-    click.option("--course", "course_id", default="", help="宣传的课程：文末加上链接，已有这门课的人不发"),
-    click.option("--text", default="", help="要发的文字"),
+    click.option("--tag", "tags", multiple=True, metavar="标签", help="带这个公众号标签的人"),
+    click.option("--interest", "interests", multiple=True, metavar="词", help="对这方面感兴趣的人，如 Python"),
+    click.option("--bought", multiple=True, metavar="课程", help="买过这门课（编号）、这个分类或标签的课的人"),
+    click.option("--not-bought", multiple=True, metavar="课程", help="没买过的人，写法同上"),
+    click.option("--channel", "channels", multiple=True, metavar="渠道", help="从这个渠道来的人"),
+    click.option("--seen-within", type=click.IntRange(1, 3650), metavar="天数", help="这么多天内来过的人"),
+    click.option("--unseen-for", type=click.IntRange(1, 3650), metavar="天数", help="这么多天没来的人"),
+    click.option(
+        "--course", "course_id", default="", metavar="课程编号", help="宣传的课程：文末加上链接，已有这门课的人不发"
+    ),
+    click.option("--text", default="", metavar="文字", help="要发的文字"),
     click.option(
         "--file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="从 UTF-8 文件读要发的文字"
     ),
@@ -78,7 +80,7 @@ class Choice:
     def words(self) -> str:
         """Return the choice in words."""
         parts = [
-            f"{label}：{'、'.join(getattr(self, name))}" for name, label in LABELS.items() if getattr(self, name)
+            f"{label} {'、'.join(getattr(self, name))}" for name, label in LABELS.items() if getattr(self, name)
         ]
         if self.seen_within is not None:
             parts.append(f"{self.seen_within} 天内来过")

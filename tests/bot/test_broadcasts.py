@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from bot import privacy
 from bot.audience import Wanted
 from bot.errors import AccountError, AccountUnknown, NotAllowed
 from bot.mailing import MOST_READERS, PartState, split
@@ -343,6 +344,8 @@ def test_a_person_who_asks_to_be_forgotten_is_on_no_list_any_more(tmp_path):
     async def story(shop, simulator):
         gone, _one, _two = crowd(shop, simulator, 3)
         number = (await written(shop)).broadcast_id
+        copy = await shop.store.read(lambda tx: privacy.copy_of(tx, gone.openid, shop.clock.now()))
+        assert [each["content"] for each in copy["broadcasts"]] == ["新课上线"]
         await shop.store.write(lambda tx: tx.followers.forget(gone.openid))
         await shop.broadcasts.send(number)
         return gone.openid in asked(simulator, SEND)[0]["touser"]

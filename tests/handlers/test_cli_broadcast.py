@@ -55,7 +55,7 @@ def test_an_operator_previews_sends_and_sees_the_result(tmp_path):
     assert "要用 1 次群发，今天还剩 100 次" in seen.output
     assert "已交给微信，共 2 人" in sent.output
     assert "已发出" in listed.output
-    assert "兴趣：Python" in shown.output
+    assert "兴趣 Python" in shown.output
     assert [(row["state"], row["sent"]) for row in rows] == [("SENT", 2)]
     assert [len(screen) for screen in screens] == [1, 1, 1]  # the first is the preview
     assert "/c/EDU001?from=broadcast" in screens[1][0]
