@@ -29,6 +29,11 @@ class Faults:
     result_first: bool = False  # the event of a notice arrives before the call is answered
     message_errcode: int = 0  # every customer-service message: refused with this
     bad_token: int = 0  # next n calls with a token: errcode 40001, and that token is dead
+    ip_refused: str = ""  # no token for anybody: errcode 40164, as if we called from this address
+    callback_check: Literal["", "unset", "unresolved", "unreachable", "half"] = (
+        ""  # what WeChat finds of our server
+    )
+    calls_used: int = 0  # calls of today that somebody else made, of every kind
     snapshot_user: bool = False  # OAuth answers with a virtual openid and is_snapshotuser
 
     # api.mch.weixin.qq.com
