@@ -19,6 +19,7 @@ from bot.simulator.notes import Sort, take_consent
 from bot.simulator.people import Follower, Received
 from bot.simulator.phone import FOLLOWER_COOKIE
 from bot.simulator.qrcodes import picture
+from bot.simulator.selfcheck import call_quota, callback_check
 from bot.simulator.sending import Refusal, read_message, refuse_escapes
 from bot.simulator.stage import OAuthCode, Stage
 
@@ -154,6 +155,11 @@ def _check_app(stage: Stage, app_id: Any, secret: Any, grant: Any, expected_gran
         raise Refusal(40125, "invalid appsecret")
 
 
+def _check_address(stage: Stage) -> None:
+    if address := stage.faults.ip_refused:
+        raise Refusal(40164, f"invalid ip {address} ipv6 ::ffff:{address}, not in whitelist")
+
+
 def _new_token(stage: Stage, prefix: str) -> str:
     token = prefix + "_" + secrets.token_urlsafe(96)
     stage.tokens[token] = stage.now() + _TOKEN_SECONDS
@@ -164,6 +170,7 @@ def _token(stage: Stage, request: Request) -> Answer:
     """Give a new token and kill the former; the stable one is apart."""
     query = request.query
     _check_app(stage, query.get("appid"), query.get("secret"), query.get("grant_type"), "client_credential")
+    _check_address(stage)
     for token in [each for each in stage.tokens if each.startswith("86_")]:
         del stage.tokens[token]
     return {"access_token": _new_token(stage, "86"), "expires_in": _TOKEN_SECONDS}
@@ -173,6 +180,7 @@ def _stable_token(stage: Stage, request: Request) -> Answer:
     """Give the same token until five minutes before its end, unless it is forced to change."""
     body, now = request.json(), stage.now()
     _check_app(stage, body.get("appid"), body.get("secret"), body.get("grant_type"), "client_credential")
+    _check_address(stage)
     if body.get("force_refresh"):
         _check_force(stage, now)
         stage.tokens.pop(stage.stable_token, None)
@@ -307,17 +315,10 @@ def _callback_ips(_stage: Stage, _request: Request) -> Answer:
     return {"ip_list": ["127.0.0.1"]}
 
 
-def _callback_check(_stage: Stage, request: Request) -> Answer:
-    body = request.json()
-    if body.get("action") not in {"dns", "ping", "all"}:
-        raise Refusal(40201, "invalid action")
-    if body.get("check_operator") not in {"DEFAULT", "CHINANET", "UNICOM", "CAP"}:
-        raise Refusal(40202, "invalid check_operator")
-    told = {
-        "dns": [{"ip": "127.0.0.1", "real_operator": "DEFAULT"}],
-        "ping": [{"ip": "127.0.0.1", "from_operator": "DEFAULT", "package_loss": "0%", "time": "0.1ms"}],
-    }
-    return {name: part for name, part in told.items() if body["action"] in {name, "all"}}
+def _call_quota(stage: Stage, request: Request) -> Answer:
+    if request.json().get("cgi_path") in mass.PATHS:
+        return mass.quota(stage)
+    return call_quota(stage, request.json(), {path for _, path in _CALLS})
 
 
 def _menu_create(stage: Stage, request: Request) -> Answer:
@@ -478,7 +479,8 @@ _CALLS: dict[tuple[str, str], Callable[[Stage, Request], Answer]] = {
     ("POST", "/cgi-bin/qrcode/create"): _qrcode_create,
     ("GET", "/cgi-bin/user/info"): _user_info,
     ("GET", "/cgi-bin/getcallbackip"): _callback_ips,
-    ("POST", "/cgi-bin/callback/check"): _callback_check,
+    ("POST", "/cgi-bin/callback/check"): lambda stage, request: callback_check(stage, request.json()),
+    ("POST", "/cgi-bin/openapi/quota/get"): _call_quota,
     ("POST", "/cgi-bin/menu/create"): _menu_create,
     ("GET", "/cgi-bin/menu/get"): lambda stage, _: stage.menus.get(stage.now()),
     ("GET", "/cgi-bin/menu/delete"): _menu_delete,
@@ -499,7 +501,6 @@ _CALLS: dict[tuple[str, str], Callable[[Stage, Request], Answer]] = {
     ("POST", "/cgi-bin/message/mass/sendall"): lambda stage, request: mass.send_all(stage, request.json()),
     ("POST", "/cgi-bin/message/mass/preview"): lambda stage, request: mass.preview(stage, request.json()),
     ("POST", "/cgi-bin/message/mass/get"): lambda stage, request: mass.status(stage, request.json()),
-    ("POST", "/cgi-bin/openapi/quota/get"): lambda stage, request: mass.quota(stage, request.json()),
     ("GET", "/sns/oauth2/access_token"): _oauth_token,
 }
 _WITHOUT_TOKEN = {"/cgi-bin/token", "/cgi-bin/stable_token", "/sns/oauth2/access_token"}
