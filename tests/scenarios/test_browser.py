@@ -273,7 +273,7 @@ def test_another_follower_cannot_open_what_the_first_one_bought(hand):
 
 def test_the_menu_answers(hand):
     follow(hand)
-    choose(hand, "找课程", "recommend", having="给你挑了这几门")
+    choose(hand, "找课程", "recommend", having="先看看这些")
     choose(hand, "找课程", "popular", having="1. ")  # its head depends on what was sold before
     hand.picture("menu-popular")
     choose(hand, "帮助", having="可以这样用我")
