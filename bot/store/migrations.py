@@ -341,3 +341,22 @@ def m011_reach(db: Database) -> None:
         pk="scene",
         defaults={"course_id": ""},
     )
+
+
+@migrations()
+def m013_service(db: Database) -> None:
+    """Who talks to a person, and the messages left for people."""
+    _table(
+        db,
+        "services",
+        {"openid": str, "since": int, "until": int, "account": str},
+        pk="openid",
+        defaults={"account": ""},
+    )
+    _table(
+        db,
+        "left_messages",
+        {"id": int, "openid": str, "kind": str, "text": str, "left_at": int, "done_at": int},
+        pk="id",
+    )
+    db.table("left_messages").create_index(["openid"])

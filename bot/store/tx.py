@@ -12,6 +12,7 @@ from bot.store.outbox import Outbox
 from bot.store.people import Dislikes, Events, Followers, Interests, Quota
 from bot.store.reach import Consents, Nudges, Sendings
 from bot.store.rows import Rows
+from bot.store.service import LeftMessages, Services
 from bot.store.shared import Leases, Tokens, Versions
 
 
@@ -32,6 +33,7 @@ class Tx:
         "followers",
         "interests",
         "leases",
+        "left_messages",
         "lessons",
         "menus",
         "messages",
@@ -43,6 +45,7 @@ class Tx:
         "quota",
         "refunds",
         "sendings",
+        "services",
         "tokens",
         "trials",
         "versions",
@@ -76,3 +79,5 @@ class Tx:
         self.versions = Versions(rows)
         self.figures = Figures(rows)
         self.menus = Menus(rows)
+        self.services = Services(rows)
+        self.left_messages = LeftMessages(rows)
