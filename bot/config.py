@@ -212,6 +212,7 @@ class ChatSettings:
     message_quota: int = _setting(5, _between(0, 20))
     touch_quota: int = _setting(3, _between(0, 20))
     human_contact: str = _setting("")
+    human_minutes: int = _setting(30, _between(1, 1440))
     refund_note: str = _setting("购买后 7 天内、学习未过半可申请退款")
     texts_file: str = _setting("data/texts.toml")
 

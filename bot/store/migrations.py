@@ -395,3 +395,22 @@ def m012_broadcasts(db: Database) -> None:
         {"msg_id": int, "status": str, "total": int, "filtered": int, "sent": int, "failed": int, "at": int},
         pk="msg_id",
     )
+
+
+@migrations()
+def m013_service(db: Database) -> None:
+    """Who talks to a person, and the messages left for people."""
+    _table(
+        db,
+        "services",
+        {"openid": str, "since": int, "until": int, "account": str},
+        pk="openid",
+        defaults={"account": ""},
+    )
+    _table(
+        db,
+        "left_messages",
+        {"id": int, "openid": str, "kind": str, "text": str, "left_at": int, "done_at": int},
+        pk="id",
+    )
+    db.table("left_messages").create_index(["openid"])

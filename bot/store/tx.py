@@ -14,6 +14,7 @@ from bot.store.outbox import Outbox
 from bot.store.people import Dislikes, Events, Followers, Interests, Quota
 from bot.store.reach import Consents, Nudges, Sendings
 from bot.store.rows import Rows
+from bot.store.service import LeftMessages, Services
 from bot.store.shared import Leases, Tokens, Versions
 
 
@@ -37,6 +38,7 @@ class Tx:
         "followers",
         "interests",
         "leases",
+        "left_messages",
         "lessons",
         "menus",
         "messages",
@@ -48,6 +50,7 @@ class Tx:
         "quota",
         "refunds",
         "sendings",
+        "services",
         "tokens",
         "trials",
         "versions",
@@ -84,3 +87,5 @@ class Tx:
         self.account_tags = AccountTags(rows)
         self.audience = Audience(rows)
         self.broadcasts = Broadcasts(rows)
+        self.services = Services(rows)
+        self.left_messages = LeftMessages(rows)

@@ -261,6 +261,7 @@ class Inbox:
             excluded=frozenset((*known.owned, *known.hidden)) if known is not None else frozenset(),
             news=known.news if known is not None else bool(tx.outbox.waiting(openid)),
             tap=tap,
+            service=tx.services.of(openid, now) if known is not None and known.served else None,
         )
 
     @staticmethod

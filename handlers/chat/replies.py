@@ -464,9 +464,24 @@ def _part(part: Part, course_id: str, shelf: Shelf) -> str:
             return "大家在学" if shelf.learners.get(course_id, 0) >= SEVERAL else "近期热度"
 
 
-def handed_over() -> str:
-    """Say that a person will answer."""
-    return "已帮你转给人工客服。直接在这里说明情况就行，工作人员看到后会回复你。"
+def handed_over(known: str = "") -> str:
+    """Say that a person will answer, what they were told (``known``), and how to come back."""
+    told = f"\n客服能看到：{known}。" if known else ""
+    return (
+        f"已帮你转给人工客服。直接在这里说明情况就行，工作人员看到后会回复你。{told}"
+        f"\n这段时间我不插话，想让我继续就回复「{tap('结束人工', '结束人工')}」。"
+    )
+
+
+def human_over() -> str:
+    """Say that the bot answers again."""
+    return f"好的，接下来由我回答，想学什么直接告诉我；还要找人就回复「{tap('人工', '人工')}」。"
+
+
+def left(opening: str) -> str:
+    """Say that a message was kept for people; ``opening`` is when they read it, if there are hours."""
+    when = f"{opening} 起会有人回复你" if opening else "工作人员看到后会联系你"
+    return f"留言记下了，{when}。还要补充，就再回复「{tap('人工', '人工')}」。"
 
 
 def closed(hours: str, opening: str) -> str:

@@ -31,7 +31,7 @@ MESSAGE_TAGS = {
     "Recognition",
 }
 PLACE_TAGS = {"Location_X", "Location_Y", "Scale", "Label", "Title", "Description", "Url"}
-EVENT_TAGS = {"Event", "EventKey", "Ticket", "MenuId", "MsgID", "Status"}
+EVENT_TAGS = {"Event", "EventKey", "Ticket", "MenuId", "MsgID", "Status", "KfAccount", "ToKfAccount"}
 REPORT_TAGS = {"TotalCount", "FilterCount", "SentCount", "ErrorCount"}
 KNOWN_TAGS = frozenset(COMMON_TAGS | MESSAGE_TAGS | PLACE_TAGS | EVENT_TAGS | REPORT_TAGS)
 # What 订阅通知 events nest: <SubscribeMsg…Event><List>…</List><List>…</List></SubscribeMsg…Event>.

@@ -16,6 +16,7 @@ from handlers.cli import (
     doctor,
     followers,
     menu,
+    messages,
     orders,
     qr,
     recsys,
@@ -71,6 +72,8 @@ main.add_command(demo.demo)
 main.add_command(courses.group)
 main.add_command(followers.group)
 main.add_command(orders.group)
+main.add_command(messages.group)
+main.add_command(messages.talks)
 main.add_command(qr.group)
 main.add_command(qr.reports)
 main.add_command(menu.group)
