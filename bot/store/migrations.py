@@ -399,7 +399,9 @@ def m012_broadcasts(db: Database) -> None:
 
 @migrations()
 def m013_service(db: Database) -> None:
-    """Who talks to a person, and the messages left for people."""
+    """Who talks to a person, the messages left for people, and where courses are besides our pages."""
+    for column in ("mini_program_appid", "mini_program_path", "article_url"):
+        db.execute(f"alter table courses add column {column} text not null default ''")
     _table(
         db,
         "services",

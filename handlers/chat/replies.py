@@ -218,6 +218,8 @@ def empty_shop() -> str:
 def card(course: Course, url: str, refund_note: str) -> str:
     """One course, with the way to buy it above the description: however long that is, the way is there."""
     action = link(url, f"点这里购买 {yuan(course.price_fen)}")
+    if course.mini_program_path:
+        action += f"\n{mini_link(course, url, '在小程序里看')}"
     return _card(course, f"《{course.title}》{yuan(course.price_fen)}", action, refund_note)
 
 
@@ -231,7 +233,17 @@ def _card(course: Course, head: str, action: str, note: str) -> str:
     facts = "｜".join(part for part in (course.teacher, course.level, minutes) if part)
     subtitle = _shortened(course.subtitle, LONGEST_SUBTITLE)
     description = _shortened(course.description, LONGEST_DESCRIPTION)
-    return "\n".join(part for part in (head, subtitle, facts, action, note, description) if part)
+    article = link(course.article_url, "图文介绍") if course.article_url else ""
+    return "\n".join(part for part in (head, subtitle, facts, action, article, note, description) if part)
+
+
+def mini_link(course: Course, url: str, label: str) -> str:
+    """Return a link into the course's mini-program; without one, or where none can open, it leads to ``url``."""
+    if not course.mini_program_path:
+        return link(url, label)
+    path = course.mini_program_path
+    program = f'data-miniprogram-appid="{course.mini_program_appid}" data-miniprogram-path="{path}"'
+    return link(url, label).replace("<a ", f"<a {program} ", 1)
 
 
 def _shortened(text: str, limit: int) -> str:
@@ -264,19 +276,19 @@ def which_dislike() -> str:
 
 def granted(course: Course, url: str) -> str:
     """Say that a free course is theirs."""
-    return f"《{course.title}》已经是你的了，{link(url, '点这里开始学习')}。"
+    return f"《{course.title}》已经是你的了，{mini_link(course, url, '点这里开始学习')}。"
 
 
 def owned(course: Course, url: str) -> str:
     """Open a course that is theirs, bought or claimed, instead of offering it again."""
-    return f"你已经有《{course.title}》了，{link(url, '点这里接着学')}。"
+    return f"你已经有《{course.title}》了，{mini_link(course, url, '点这里接着学')}。"
 
 
-def my_courses(courses: Sequence[tuple[str, str]]) -> str:
-    """List (title, url) of a follower's courses."""
+def my_courses(courses: Sequence[tuple[Course, str]]) -> str:
+    """List a follower's courses, each with the address of its lessons."""
     if not courses:
         return f"你还没有课程。告诉我想学什么，或先领一门{tap('免费课程', '免费课程')}。"
-    lines = [f"{number}. {link(url, title)}" for number, (title, url) in enumerate(courses, 1)]
+    lines = [f"{number}. {mini_link(course, url, course.title)}" for number, (course, url) in enumerate(courses, 1)]
     return "\n".join(["你的课程（点开就能学）：", *lines])
 
 
