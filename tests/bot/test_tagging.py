@@ -208,9 +208,10 @@ def test_a_job_that_failed_waits_five_minutes(tmp_path):
     async def story(shop, simulator):
         give(shop, "EDU001", *crowd(shop, simulator, 1))
         service = tagging(shop, "买过=bought:EDU001")
-        simulator.faults.api_errors = 1
+        simulator.faults.api_errors = 9
         with pytest.raises(AccountUnknown):
             await service.level_if_due()
+        simulator.faults.api_errors = 0
         at_once = await service.level_if_due()
         clock.forward(minutes=6)
         return at_once, await service.level_if_due()
