@@ -24,6 +24,9 @@ LINE_BREAKS = re.compile(r"\s*[\t\r\n\v\f\x85\u2028\u2029]\s*")
 LONGEST_TITLE = 100
 LONGEST_TEXT = 5000
 LONGEST_URL = 1024
+LONGEST_ARTICLE = 512  # it stands in a message
+APP_ID = re.compile(r"wx[0-9a-z]{16}")
+MINI_PATH = re.compile(r"(?!/)[0-9A-Za-z_./?=&%+:,;~-]{1,256}")
 HIGHEST_FEN = 10_000_000
 MOST_MINUTES = 100_000
 MOST_LESSONS = 10_000
@@ -125,6 +128,24 @@ def _cover(text: str) -> str:
     return _text(LONGEST_URL)(text)
 
 
+def _article(text: str) -> str:
+    if text and not re.fullmatch(r"https?://[^\s/\"'<>]+[^\s\"'<>]*", text):
+        raise ValueError(f"{text[:40]!r} 应是 https:// 或 http:// 开头的网址")
+    return _text(LONGEST_ARTICLE)(text)
+
+
+def _app_id(text: str) -> str:
+    if text and not APP_ID.fullmatch(text):
+        raise ValueError(f"{text[:40]!r} 应是小程序的 AppID，wx 开头的 18 位")
+    return text
+
+
+def _mini_path(text: str) -> str:
+    if text and not MINI_PATH.fullmatch(text):
+        raise ValueError(f"{text[:40]!r} 应形如 pages/course/index?id=1，不以 / 开头，最多 256 个字符")
+    return text
+
+
 def _status(text: str) -> CourseStatus:
     if text and text not in set(CourseStatus):
         raise ValueError(f"{text!r} 应是 {'、'.join(CourseStatus)} 之一")
@@ -144,6 +165,9 @@ COURSE_COLUMNS: Columns = {
     "level": _line(20),
     "minutes": _count(MOST_MINUTES),
     "cover_url": _cover,
+    "mini_program_appid": _app_id,
+    "mini_program_path": _mini_path,
+    "article_url": _article,
     "status": _status,
 }
 LESSON_COLUMNS: Columns = {
@@ -165,6 +189,8 @@ def _cells(row: Mapping[str, str], columns: Columns) -> tuple[dict[str, Any], li
             values[column] = read(row.get(column, "").strip())
         except ValueError as error:
             problems.append(str(error) if column == "price" else f"{column} {error}")
+    if bool(row.get("mini_program_appid", "").strip()) != bool(row.get("mini_program_path", "").strip()):
+        problems.append("mini_program_appid 和 mini_program_path 要一起填")
     return values, problems
 
 

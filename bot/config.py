@@ -100,6 +100,22 @@ def _quiet_hours(value: str) -> str | None:
     return None
 
 
+TAG_RULE = re.compile(r"(?P<name>[^=]+)=(?P<kind>bought|interest|channel):(?P<value>.+)")
+LONGEST_TAG = 30  # bytes
+MOST_TAGS = 100
+
+
+def _tag_rules(values: tuple[str, ...]) -> str | None:
+    matched = {value: TAG_RULE.fullmatch(value) for value in values}
+    for value, match in matched.items():
+        if match is None or not match["name"].strip() or not match["value"].strip():
+            return f'里的 "{value}" 应形如 "标签名=bought:课程或分类"，冒号前可用 bought、interest、channel'
+        if len(match["name"].strip().encode()) > LONGEST_TAG:
+            return f'里的标签名 "{match["name"].strip()}" 太长，最多 {LONGEST_TAG} 字节（10 个汉字）'
+    names = {match["name"].strip() for match in matched.values() if match}
+    return None if len(names) <= MOST_TAGS else f"里有 {len(names)} 个标签，公众号最多 {MOST_TAGS} 个"
+
+
 def _store_url(value: str) -> str | None:
     return None if re.fullmatch(r"sqlite:///.+", value) else "应形如 sqlite:///data/var/zhike.db"
 
@@ -196,6 +212,7 @@ class ChatSettings:
     message_quota: int = _setting(5, _between(0, 20))
     touch_quota: int = _setting(3, _between(0, 20))
     human_contact: str = _setting("")
+    human_minutes: int = _setting(30, _between(1, 1440))
     refund_note: str = _setting("购买后 7 天内、学习未过半可申请退款")
     texts_file: str = _setting("data/texts.toml")
 
@@ -205,6 +222,22 @@ class ReachSettings:
     """When followers may be told things; by which templates is ``Config.forms``."""
 
     quiet_hours: str = _setting("21:30-08:30", _quiet_hours)
+
+
+@dataclass(frozen=True, slots=True)
+class TagsSettings:
+    """Which followers carry which tag of the account."""
+
+    rules: tuple[str, ...] = _setting((), _tag_rules)
+    sync_minutes: int = _setting(60, _between(0, 1440))
+
+
+@dataclass(frozen=True, slots=True)
+class BroadcastSettings:
+    """How much may be sent to many."""
+
+    monthly_limit: int = _setting(4, _between(1, 31))
+    daily_calls: int = _setting(100, _between(1, 1000))
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +251,8 @@ class Config:
     recsys: RecsysSettings = field(default_factory=RecsysSettings)
     chat: ChatSettings = field(default_factory=ChatSettings)
     reach: ReachSettings = field(default_factory=ReachSettings)
+    tags: TagsSettings = field(default_factory=TagsSettings)
+    broadcast: BroadcastSettings = field(default_factory=BroadcastSettings)
     menu: Mapping[str, object] = field(default_factory=dict)
     forms: Forms = field(default_factory=Forms)
 
@@ -230,6 +265,8 @@ SECTIONS: Mapping[str, type] = {
     "recsys": RecsysSettings,
     "chat": ChatSettings,
     "reach": ReachSettings,
+    "tags": TagsSettings,
+    "broadcast": BroadcastSettings,
 }
 REQUIRED_TO_SERVE = ("app_id", "app_secret", "original_id", "token")
 REQUIRED_TO_SELL = ("cert_serial_no", "private_key_file", "apiv3_key", "public_key_id", "public_key_file")

@@ -27,8 +27,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from typing import Any
 
 from bot.account.advice import advice, in_chinese, rid_in
 
@@ -99,14 +100,18 @@ class MenuRefused(ZhikeError):
 
 
 class AccountError(ZhikeError):
-    """The official account's API answered with an error number; ``advice`` is what an operator can do about it."""
+    """The official account's API answered with an error number.
 
-    def __init__(self, errcode: int, errmsg: str) -> None:
+    ``advice`` is what an operator can do about it; ``answer`` holds all that the API said.
+    """
+
+    def __init__(self, errcode: int, errmsg: str, answer: Mapping[str, Any] | None = None) -> None:
         super().__init__(errcode, errmsg)
         self.errcode = errcode
         self.errmsg = errmsg
         self.rid = rid_in(errmsg)
         self.advice = advice(errcode, errmsg)
+        self.answer: Mapping[str, Any] = answer or {}
 
     def __str__(self) -> str:
         return f"微信接口返回错误 {self.errcode}：{self.errmsg}。{self.advice}"

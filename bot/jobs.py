@@ -59,6 +59,7 @@ class Jobs:
         counters: Counters,
         pause_seconds: float,
         keep_unfollowed: timedelta,
+        tag: Callable[[], Awaitable[int | None]] | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -80,6 +81,7 @@ class Jobs:
             _Job("training", self._train),
             _Job("shelf", self._renew_shelf),
             _Job("purge", self._purge),
+            *([_Job("tags", tag)] if tag else []),
         )
 
     def wake(self) -> None:

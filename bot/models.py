@@ -60,7 +60,7 @@ class TradeType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """What is sold. ``price_fen`` 0 means free."""
+    """What is sold. ``price_fen`` 0 means free; a mini-program has both app id and path, or the course has none."""
 
     course_id: str
     title: str
@@ -74,6 +74,9 @@ class Course:
     level: str = ""
     minutes: int = 0
     cover_url: str = ""
+    mini_program_appid: str = ""
+    mini_program_path: str = ""
+    article_url: str = ""
     created_at: datetime | None = None
 
     @property

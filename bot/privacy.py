@@ -37,11 +37,15 @@ def copy_of(tx: Tx, openid: str, now: datetime) -> dict[str, Any] | None:
         "events": [asdict(event) for event in tx.events.of(openid)],
         "allowed_notices": [asdict(each) for each in tx.consents.of(openid)],
         "told": [asdict(each) for each in tx.sendings.of(openid)],
+        "left_messages": [asdict(each) for each in tx.left_messages.of(openid)],
         "came_by": tx.arrivals.of(openid),
         "hidden_courses": tx.dislikes.of(openid),
         "courses": [
             {**asdict(each), "finished": sorted(tx.lessons.finished(openid, each.course_id))}
             for each in tx.entitlements.of(openid)
+        ],
+        "broadcasts": [
+            {"content": content, "at": at, "state": state} for content, at, state in tx.broadcasts.of(openid)
         ],
         "orders": [asdict(order) for order in tx.orders.of(openid, limit=EVERY)],
     }

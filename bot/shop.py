@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from bot import doors
+from bot.account.mass import MassCalls
 from bot.account.notifier import AccountNotifier
+from bot.account.tags import TagCalls
+from bot.broadcasts import Broadcasts
 from bot.config import Config
 from bot.counters import Counters
 from bot.jobs import Jobs
@@ -20,6 +23,7 @@ from bot.reach.hours import QuietHours
 from bot.reach.service import Reach
 from bot.store import SqliteStore, Store
 from bot.suggestions import Suggestions
+from bot.tagging import Tagging
 from bot.texts import Texts
 from recsys.text import Tokenizer
 
@@ -39,6 +43,8 @@ class Shop:
     texts: Texts
     jobs: Jobs
     counters: Counters
+    tagging: Tagging
+    broadcasts: Broadcasts
 
     def close(self) -> None:
         """Let go of the database."""
@@ -88,6 +94,8 @@ def open_shop(
     )
     texts = Texts(config.chat, store, clock)
     outbox = Outbox(store, reach, clock, tell=tell)
+    tagging = Tagging(store, TagCalls(account), clock, suggestions, config.tags)
+    broadcasts = Broadcasts(store, MassCalls(account), clock, suggestions, config.broadcast)
     jobs = Jobs(
         store,
         clock,
@@ -99,6 +107,21 @@ def open_shop(
         counters=counters,
         pause_seconds=config.recsys.refresh_seconds,
         keep_unfollowed=timedelta(days=config.chat.keep_unfollowed_days),
+        tag=tagging.level_if_due,
     )
     orders.on_news(jobs.wake)
-    return Shop(config, store, clock, gateway, oauth or account, orders, suggestions, outbox, texts, jobs, counters)
+    return Shop(
+        config,
+        store,
+        clock,
+        gateway,
+        oauth or account,
+        orders,
+        suggestions,
+        outbox,
+        texts,
+        jobs,
+        counters,
+        tagging,
+        broadcasts,
+    )

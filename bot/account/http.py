@@ -107,7 +107,7 @@ def _answer(status: int, body: bytes) -> Mapping[str, Any]:
     if errcode == BUSY:
         raise AccountBusy(f"busy: {data.get('errmsg', '')}")
     if errcode:
-        raise AccountError(errcode, str(data.get("errmsg", "")))
+        raise AccountError(errcode, str(data.get("errmsg", "")), data)
     return data
 
 

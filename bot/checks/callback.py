@@ -15,12 +15,14 @@ from xml.etree import ElementTree as ET
 from tornado.httpclient import HTTPResponse
 from werobot.crypto import MessageCrypt
 
+from bot.checks import mode
 from bot.checks.finding import Finding, Limit, Unreachable, fetch
 from bot.config import Config, is_loopback
 from bot.ports import Clock
 
 OK, FORBIDDEN, REDIRECTS, BAD_GATEWAYS = 200, 403, range(300, 400), range(502, 505)
-LATER = ("echo", "forgery", "delivery", "metrics")
+LATER = ("echo", "forgery", "delivery", "mode", "metrics")
+NONSENSE = "知课体检"  # signed, and no message
 
 
 async def address(config: Config, clock: Clock, limit: Limit) -> list[Finding]:
@@ -30,14 +32,16 @@ async def address(config: Config, clock: Clock, limit: Limit) -> list[Finding]:
         return [reached, *(Finding(name, None, "等外网网址通了再看") for name in LATER)]
     caller = _Caller(config, clock, limit)
     doors = [await look() for look in (caller.echo, caller.forgery, caller.delivery)]
+    doors.append(await caller.mode() if doors[0].ok else Finding("mode", None, "等回调验证通过了再看"))
     return [reached, *doors, await _metrics(config, limit)]
 
 
 def domains(config: Config) -> Finding:
     """Say what only a person can see in WeChat's consoles."""
-    public = config.server.public_url
+    public, chosen = config.server.public_url, mode.IN_CONSOLE[config.wechat.mode]
     told = (
-        f"请自行核对：公众平台的服务器地址是 {public}/wechat、网页授权域名是 {urlsplit(public).netloc}，"
+        f"请自行核对：公众平台的服务器地址是 {public}/wechat、消息加解密方式是{chosen}、"
+        f"网页授权域名是 {urlsplit(public).netloc}，"
         f"商户平台的 JSAPI 支付授权目录是 {public}/c/"
     )
     return Finding("domains", None, told)
@@ -127,7 +131,7 @@ class _Caller:
         if not (wechat.token and wechat.original_id and (wechat.encoding_aes_key or wechat.mode == "plain")):
             return Finding("delivery", None, "[wechat] 还没有填全")
         query, body = self._sealed(f"<xml><ToUserName>{wechat.original_id}</ToUserName></xml>")
-        response = await self._call(query, method="POST", body=body, headers={"Content-Type": "text/xml"})
+        response = await self._post(query, body)
         if response.code == OK and response.body == b"success":
             return Finding("delivery", True, f"按 {wechat.mode} 模式投递的消息能解开")
         advice = (
@@ -135,6 +139,13 @@ class _Caller:
             "或机器的时钟差得太多：用同样的配置和环境变量重新启动它"
         )
         return Finding("delivery", False, f"按 {wechat.mode} 模式投递的消息得到 {response.code}", advice)
+
+    async def mode(self) -> Finding:
+        """Send nonsense and a forged sealed message: what is refused gives the server's mode away."""
+        nonsense = await self._post(self._query(self._wechat.token), NONSENSE)
+        forged = self._query(self._wechat.token) | {"encrypt_type": "aes", "msg_signature": secrets.token_hex(20)}
+        answer = await self._post(forged, f"<xml><Encrypt>{secrets.token_hex(32)}</Encrypt></xml>")
+        return mode.agreed(self._wechat.mode, mode.running(nonsense.code, answer.code))
 
     def _query(self, token: str) -> dict[str, str]:
         timestamp, nonce = str(int(self._clock.now().timestamp())), secrets.token_hex(8)
@@ -156,3 +167,6 @@ class _Caller:
 
     async def _call(self, query: dict[str, str], **options: Any) -> HTTPResponse:
         return await fetch(f"{self._url}?{urlencode(query)}", self._limit.request, **options)
+
+    async def _post(self, query: dict[str, str], body: str) -> HTTPResponse:
+        return await self._call(query, method="POST", body=body, headers={"Content-Type": "text/xml"})

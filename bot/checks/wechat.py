@@ -1,4 +1,4 @@
-"""What WeChat itself says: the time, the account's token, and WeChat Pay's signed echo."""
+"""What WeChat itself says: the time, and WeChat Pay's signed echo. The account's own calls are account.py."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from urllib.parse import urlsplit
 
 from tornado.httpclient import HTTPResponse
 
-from bot.account.client import AccountClient
-from bot.account.settings import AccountSettings
 from bot.checks import local
 from bot.checks.finding import Finding, Limit, Unreachable, fetch
 from bot.config import Config
-from bot.errors import AccountError, AccountUnknown, PayError, PayRejected, PayUnverified
+from bot.errors import PayError, PayRejected, PayUnverified
 from bot.ports import Clock
 from bot.wechatpay.client import Echo
 
@@ -38,7 +36,7 @@ async def clock(config: Config, time: Clock, limit: Limit) -> list[Finding]:
         if skew is not None:
             return [_clock(skew)]
         reasons.append(f"{urlsplit(base).netloc} 的应答里没有时间")
-    return [Finding("clock", False, "问不到微信的时间：" + "；".join(reasons), _network(config))]
+    return [Finding("clock", False, "问不到微信的时间：" + "；".join(reasons), network_advice(config))]
 
 
 def _clock(skew: float) -> Finding:
@@ -53,51 +51,6 @@ def _skew(response: HTTPResponse, now: datetime) -> float | None:
         return (parsedate_to_datetime(response.headers.get("Date", "")) - now).total_seconds()
     except (ValueError, TypeError):
         return None
-
-
-class OwnTokens:
-    """Tokens kept by this check alone: the shop's database need not work, and its token is not touched."""
-
-    def __init__(self) -> None:
-        self._kept: dict[str, tuple[str, datetime]] = {}
-
-    async def get(self, kind: str) -> tuple[str, datetime] | None:
-        """Return the value and its end."""
-        return self._kept.get(kind)
-
-    async def put(self, kind: str, value: str, expires_at: datetime) -> None:
-        """Keep a value."""
-        self._kept[kind] = (value, expires_at)
-
-    async def expire(self, kind: str, value: str) -> None:
-        """Forget exactly this value."""
-        if self._kept.get(kind, ("",))[0] == value:
-            del self._kept[kind]
-
-    async def lease(self, _kind: str, _holder: str, _until: datetime) -> bool:
-        """Let this check fetch: nobody else asks here."""
-        return True
-
-    async def release(self, _holder: str) -> None:
-        """Nothing was taken from anybody."""
-
-
-async def token(config: Config, time: Clock, limit: Limit) -> list[Finding]:
-    """Try app id, secret and IP allow-list. Takes the stable token, which disturbs nobody who has it already."""
-    wechat = config.wechat
-    if not (wechat.app_id and wechat.app_secret):
-        return [Finding("token", None, "[wechat] app_id 和 app_secret 还没有填全")]
-    settings = AccountSettings(wechat.app_id, wechat.app_secret, wechat.api_base, wechat.oauth_base)
-    client = AccountClient(
-        settings, OwnTokens(), time, connect_timeout=limit.request, request_timeout=limit.request
-    )
-    try:
-        addresses = await client.get_callback_ips()
-    except AccountUnknown as error:
-        return [Finding("token", False, f"没有得到明确的回答（{error.errmsg}）", _network(config))]
-    except AccountError as error:
-        return [Finding("token", False, f"微信拒绝了：{error.errcode} {error.errmsg}", error.advice)]
-    return [Finding("token", True, f"取得并能用；微信会从 {len(addresses)} 个地址推送消息")]
 
 
 async def pay(config: Config, time: Clock) -> list[Finding]:
@@ -116,7 +69,7 @@ async def pay(config: Config, time: Clock) -> list[Finding]:
 
 def _refused(config: Config, echo: Echo, error: PayError) -> Finding:
     if not isinstance(error, PayRejected):
-        return Finding("pay_request", False, str(error), _network(config))
+        return Finding("pay_request", False, str(error), network_advice(config))
     told = f"微信支付拒绝了：{error.status} {error.code} {error.detail}"
     if echo.skew_seconds is not None and abs(echo.skew_seconds) > WINDOW_SECONDS:
         return Finding("pay_request", False, told, SET_CLOCK)
@@ -138,6 +91,7 @@ def _unverified(error: PayUnverified) -> Finding:
     return Finding("pay_reply", False, f"应答不能验证（{error.reason}）", advice)
 
 
-def _network(config: Config) -> str:
+def network_advice(config: Config) -> str:
+    """Return what to do when neither door of WeChat answers."""
     hosts = "、".join(dict.fromkeys(urlsplit(b).netloc for b in (config.wechat.api_base, config.pay.api_base)))
     return f"检查这台机器能否访问 {hosts}（域名解析、防火墙、代理），稍后再试"

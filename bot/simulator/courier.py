@@ -81,6 +81,10 @@ class Courier:
             await self._post(xml)
         return self._show(follower, question, body)
 
+    async def report(self, fields: Mapping[str, Value]) -> None:
+        """Deliver an event of the account itself: it comes from nobody, and no reply to it is shown."""
+        await self._three_times(to_xml(fields))
+
     async def _three_times(self, xml: str) -> bytes | None:
         for _ in range(_DELIVERIES):
             body = await self._post(xml)

@@ -29,6 +29,16 @@ class Faults:
     result_first: bool = False  # the event of a notice arrives before the call is answered
     message_errcode: int = 0  # every customer-service message: refused with this
     bad_token: int = 0  # next n calls with a token: errcode 40001, and that token is dead
+    mass_refused: int = 0  # next n messages to many: errcode 45028, and nothing was sent
+    mass_no_quota: bool = False  # no message to many may be sent today
+    mass_delay: float = 0.0  # seconds before a message to many goes out
+    mass_status: str | None = None  # how messages to many end, instead of "send success"
+    mass_event_lost: bool = False  # the event that tells the end never comes
+    ip_refused: str = ""  # no token for anybody: errcode 40164, as if we called from this address
+    callback_check: Literal["", "unset", "unresolved", "unreachable", "half"] = (
+        ""  # what WeChat finds of our server
+    )
+    calls_used: int = 0  # calls of today that somebody else made, of every kind
     snapshot_user: bool = False  # OAuth answers with a virtual openid and is_snapshotuser
 
     # api.mch.weixin.qq.com

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from bot.simulator.menus import check_menu
 from bot.simulator.people import Follower
 from bot.simulator.sending import Refusal
+from bot.simulator.tagbook import TagBook
 
 Json = dict[str, Any]
 
@@ -50,7 +51,7 @@ class MenuBook:
     """Every menu of the account. Calls raise Refusal with the platform's own numbers."""
 
     first: Mapping[str, Any] | None = None
-    tags: dict[int, str] = field(default_factory=lambda: {2: "星标组"})
+    tags: TagBook = field(default_factory=TagBook)
     console: list[Json] | None = None  # made in the web console, in its own shape
     is_open: bool = True  # the switch in the web console
 
@@ -130,25 +131,12 @@ class MenuBook:
             "selfmenu_info": {"button": [_as_console(each) for each in shown]},
         }
 
-    def tag_list(self) -> Json:
-        """Tell the account's tags."""
-        return {"tags": [{"id": number, "name": name, "count": 0} for number, name in self.tags.items()]}
-
     # ---- what happens elsewhere ----
 
     def make_in_console(self, buttons: list[Json]) -> None:
         """Publish a menu in the web console: what was made by API is gone."""
         self.default, self.console, self.is_open = None, buttons, True
         self.conditional.clear()
-
-    def tag(self, name: str) -> int:
-        """Return the number of a tag, made when there is none."""
-        for number, known in self.tags.items():
-            if known == name:
-                return number
-        number = max([99, *self.tags]) + 1
-        self.tags[number] = name
-        return number
 
     def of(self, follower: Follower) -> list[Json] | None:
         """Return the buttons that a follower sees: of the newest menu that matches, else of the default."""
@@ -177,7 +165,7 @@ class MenuBook:
             raise Refusal(65304, "match rule empty")
         if rule.keys() - _RULES or rule.get("client_platform_type", "1") not in _PLATFORMS:
             raise Refusal(40035, "invalid parameter matchrule")
-        if "tag_id" in rule and rule["tag_id"] not in map(str, self.tags):
+        if "tag_id" in rule and rule["tag_id"] not in map(str, self.tags.names):
             raise Refusal(45159, "invalid tag id")
         return rule
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 from bot.simulator.quota import Quota
 
-Via = Literal["reply", "customer_service", "template", "subscribe", "self", "system"]
+Via = Literal["reply", "customer_service", "template", "subscribe", "mass", "self", "system"]
 
 BROKEN = "该公众号提供的服务出现故障，请稍后再试"
 
@@ -84,6 +84,8 @@ class Follower:
     quota: Quota = field(default_factory=Quota)
     last_sent: float = 0.0  # when they last sent anything; the typing state needs it
     typing: bool = False
+    agent: str = ""  # the customer-service account that has the session
+    agent_since: float = 0.0
     consents: dict[str, int] = field(default_factory=dict)  # template → notices still allowed
     bell: Bell = field(default_factory=Bell)
 
@@ -98,7 +100,7 @@ class Follower:
     def forget(self) -> None:
         """Start over: not following, with an empty screen."""
         self.subscribed, self.subscribed_at, self.scene = False, 0.0, ""
-        self.last_sent, self.typing = 0.0, False
+        self.last_sent, self.typing, self.agent = 0.0, False, ""
         self.tags.clear()
         self.screen.clear()
         self.consents.clear()

@@ -20,6 +20,7 @@ FOLLOWER_COOKIE = "wx_simulated_follower"
 
 _TAP_EVENTS = frozenset({"CLICK", "SCAN", "subscribe", "scancode_push", "scancode_waitmsg"})
 _MOST_REDIRECTS = 10
+_AGENT_SECONDS = 1800  # a session nobody closes: after these the account gets the messages again
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 _message_ids = count(24_000_000_000_000_001)  # 64-bit, as WeChat's are; unique in this process
@@ -158,6 +159,7 @@ class Phone:
     async def unfollow(self) -> None:
         """Leave the account: nothing can be sent to this follower any more."""
         self._follower.subscribed = False
+        self._stage.tags.leave(self.openid)
         self._follower.quota.close()
         await self._courier.deliver(self._follower, self._event_fields("unsubscribe", {"EventKey": ""}))
         self._follower.bell.ring()
@@ -221,6 +223,20 @@ class Phone:
         self._follower.last_sent = self._stage.now()
         return await self._courier.deliver(self._follower, self._event_fields(name, fields))
 
+    # ---- agents ----
+
+    async def agent_takes(self, account: str = "kf2001@gh_test") -> None:
+        """Let an agent take the session: for 30 minutes messages go to them, and the account sees none."""
+        self._follower.agent, self._follower.agent_since = account, self._stage.now()
+        await self.push("kf_create_session", {"KfAccount": account})
+
+    async def agent_closes(self) -> None:
+        """Let the agent close the session. Raises LookupError when there is none."""
+        account, self._follower.agent = self._follower.agent, ""
+        if not account:
+            raise LookupError("no agent has this session")
+        await self.push("kf_close_session", {"KfAccount": account})
+
     # ---- the web view ----
 
     async def open(
@@ -265,6 +281,8 @@ class Phone:
         self._follower.quota.open(quota.TAP if "bizmsgmenuid" in fields else quota.MESSAGE, now)
         self._follower.last_sent = now
         self._follower.see(Received(kind, text, via="self", at=now))
+        if self._follower.agent and now < self._follower.agent_since + _AGENT_SECONDS:
+            return None
         head = self._head(int(now))
         return await self._courier.deliver(
             self._follower, {**head, "MsgType": kind, **fields, "MsgId": next(_message_ids)}

@@ -59,11 +59,26 @@ def check_text(text: str) -> None:
     links = links_in(text)
     if len(links) != anchors:
         raise BadReply("an <a> without href")
+    for anchor in _ANCHOR.findall(text):
+        _check_mini_program(anchor)
     for label, href in links:
         if not _HREF_OK.fullmatch(href):
             raise BadReply(f"the link {label!r} leads to {href!r}")
         if href.startswith("weixin:") and not _MENU_LINK.fullmatch(href):
             raise BadReply(f"a message-menu link without msgmenucontent and msgmenuid: {href!r}")
+
+
+def _check_mini_program(anchor: str) -> None:
+    """Raise BadReply for a mini-program link without app id, page, or a web page to fall back to."""
+    given = dict(re.findall(r"data-miniprogram-([a-z-]+)=[\"']([^\"']*)[\"']", anchor))
+    if not given:
+        return
+    if set(given) != {"appid", "path"} or not given["path"]:
+        raise BadReply(f"a mini-program link needs data-miniprogram-appid and data-miniprogram-path: {anchor!r}")
+    if not re.fullmatch(r"wx[0-9a-z]{16}", given["appid"]):
+        raise BadReply(f"no app id of a mini-program: {given['appid']!r}")
+    if not re.search(r"\shref=[\"']https?://", anchor):
+        raise BadReply(f"a mini-program link without a web page to fall back to: {anchor!r}")
 
 
 def _decode(body: bytes) -> str:

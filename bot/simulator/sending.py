@@ -11,9 +11,9 @@ from bot.simulator.replies import MAX_TEXT_BYTES, BadReply, check_text
 class Refusal(Exception):
     """An answer with an errcode other than 0."""
 
-    def __init__(self, errcode: int, errmsg: str) -> None:
+    def __init__(self, errcode: int, errmsg: str, more: Mapping[str, Any] | None = None) -> None:
         super().__init__(f"{errcode} {errmsg}")
-        self.errcode, self.errmsg = errcode, errmsg
+        self.errcode, self.errmsg, self.more = errcode, errmsg, more or {}
 
 
 def refuse_escapes(raw: bytes) -> None:

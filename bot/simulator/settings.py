@@ -40,6 +40,7 @@ class SimulatorSettings:
     mch_id: str = field(default_factory=lambda: "19" + _digits(8))
     account_name: str = "知课"
     menu: Mapping[str, Any] | None = None  # WeChat's own shape: {"button": [...]}
+    mass_calls_a_day: int = 100  # messages to many; a subscription account has 1
     delivery_timeout: float = 5.0  # seconds for each of the three deliveries of a message
     notice_timeout: float = 5.0  # seconds for each try of a payment notice
     notice_delays: tuple[float, ...] = NOTICE_DELAYS

@@ -45,6 +45,7 @@ class Simulator:
         self.settings = settings
         self._stage = Stage(settings, keys or SimulatorKeys.generate(), now, settings.shop_url.rstrip("/"))
         self._courier = Courier(self._stage)
+        self._stage.report = self._courier.report
         self._notices = Notices(self._stage)
         self._jars = webview.CookieJars()
         self._phones: dict[str, Phone] = {}
@@ -120,10 +121,9 @@ class Simulator:
 
     def tag(self, name: str, *phones: Phone) -> int:
         """Return the number of the account's tag of that name, given to these people as their last one."""
-        number = self._stage.menus.tag(name)
+        number = self._stage.tags.named(name)
         for phone in phones:
-            follower = self._stage.people.named(phone.name)
-            follower.tags[:] = [*(each for each in follower.tags if each != number), number]
+            self._stage.tags.give(number, self._stage.people.named(phone.name))
         self._stage.ring()
         return number
 

@@ -1,7 +1,7 @@
 """The state that every part of the simulator shares: addresses, clock, client, background work. No rules."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -10,12 +10,14 @@ from tornado.simple_httpclient import SimpleAsyncHTTPClient
 
 from bot.simulator.book import TradeBook
 from bot.simulator.faults import Faults
+from bot.simulator.massbook import MassBook
 from bot.simulator.menubook import MenuBook
 from bot.simulator.messages import Value
 from bot.simulator.notes import Notes
 from bot.simulator.people import Follower, People
 from bot.simulator.qrcodes import Codes
 from bot.simulator.settings import Credentials, SimulatorKeys, SimulatorSettings
+from bot.simulator.tagbook import TagBook
 
 
 class Call(NamedTuple):
@@ -52,6 +54,9 @@ class Stage:
     forced_at: list[float] = field(default_factory=list)  # when stable_token was forced to change
     codes: dict[str, "OAuthCode"] = field(default_factory=dict)
     faults: Faults = field(default_factory=Faults)
+    tags: TagBook = field(default_factory=TagBook)
+    mass: MassBook = field(default_factory=MassBook)
+    report: Callable[[Mapping[str, Any]], Awaitable[None]] | None = None  # delivers an event that nobody answers
 
     def __post_init__(self) -> None:
         self.credentials = Credentials.of(self.keys)
@@ -60,7 +65,7 @@ class Stage:
         self.notes = Notes()
         self.qrcodes = Codes()
         self.push: Push = _nobody
-        self.menus = MenuBook(self.settings.menu)
+        self.menus = MenuBook(self.settings.menu, self.tags)
         self._client: AsyncHTTPClient | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -116,6 +121,8 @@ class Stage:
         self.book.clear()
         self.notes.sent.clear()
         self.qrcodes.clear()
+        self.tags.clear()
+        self.mass.clear()
         self.ring()
 
 

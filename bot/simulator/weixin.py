@@ -12,12 +12,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
+from bot.simulator import mass
 from bot.simulator.http import ApiHandler, HostHandler, utf8_json
 from bot.simulator.messages import Repeated, Value
 from bot.simulator.notes import Sort, take_consent
 from bot.simulator.people import Follower, Received
 from bot.simulator.phone import FOLLOWER_COOKIE
 from bot.simulator.qrcodes import picture
+from bot.simulator.selfcheck import call_quota, callback_check
 from bot.simulator.sending import Refusal, read_message, refuse_escapes
 from bot.simulator.stage import OAuthCode, Stage
 
@@ -104,7 +106,7 @@ class WeixinHandler(ApiHandler):
             return self._dispatch()
         except Refusal as refusal:
             rid = "-".join(secrets.token_hex(4) for _ in range(3))
-            return {"errcode": refusal.errcode, "errmsg": f"{refusal.errmsg} rid: {rid}"}
+            return {"errcode": refusal.errcode, "errmsg": f"{refusal.errmsg} rid: {rid}", **refusal.more}
 
     def _dispatch(self) -> Answer:
         path, method = self.request.path, self.request.method or ""
@@ -153,6 +155,11 @@ def _check_app(stage: Stage, app_id: Any, secret: Any, grant: Any, expected_gran
         raise Refusal(40125, "invalid appsecret")
 
 
+def _check_address(stage: Stage) -> None:
+    if address := stage.faults.ip_refused:
+        raise Refusal(40164, f"invalid ip {address} ipv6 ::ffff:{address}, not in whitelist")
+
+
 def _new_token(stage: Stage, prefix: str) -> str:
     token = prefix + "_" + secrets.token_urlsafe(96)
     stage.tokens[token] = stage.now() + _TOKEN_SECONDS
@@ -163,6 +170,7 @@ def _token(stage: Stage, request: Request) -> Answer:
     """Give a new token and kill the former; the stable one is apart."""
     query = request.query
     _check_app(stage, query.get("appid"), query.get("secret"), query.get("grant_type"), "client_credential")
+    _check_address(stage)
     for token in [each for each in stage.tokens if each.startswith("86_")]:
         del stage.tokens[token]
     return {"access_token": _new_token(stage, "86"), "expires_in": _TOKEN_SECONDS}
@@ -172,6 +180,7 @@ def _stable_token(stage: Stage, request: Request) -> Answer:
     """Give the same token until five minutes before its end, unless it is forced to change."""
     body, now = request.json(), stage.now()
     _check_app(stage, body.get("appid"), body.get("secret"), body.get("grant_type"), "client_credential")
+    _check_address(stage)
     if body.get("force_refresh"):
         _check_force(stage, now)
         stage.tokens.pop(stage.stable_token, None)
@@ -295,7 +304,7 @@ def _user_info(stage: Stage, request: Request) -> Answer:
         "subscribe_time": int(follower.subscribed_at),
         "remark": "",
         "groupid": 0,
-        "tagid_list": [],
+        "tagid_list": stage.tags.of(follower.openid),
         "subscribe_scene": "ADD_SCENE_QR_CODE" if follower.scene else "ADD_SCENE_SEARCH",
         "qr_scene": 0,
         "qr_scene_str": follower.scene,
@@ -306,17 +315,10 @@ def _callback_ips(_stage: Stage, _request: Request) -> Answer:
     return {"ip_list": ["127.0.0.1"]}
 
 
-def _callback_check(_stage: Stage, request: Request) -> Answer:
-    body = request.json()
-    if body.get("action") not in {"dns", "ping", "all"}:
-        raise Refusal(40201, "invalid action")
-    if body.get("check_operator") not in {"DEFAULT", "CHINANET", "UNICOM", "CAP"}:
-        raise Refusal(40202, "invalid check_operator")
-    told = {
-        "dns": [{"ip": "127.0.0.1", "real_operator": "DEFAULT"}],
-        "ping": [{"ip": "127.0.0.1", "from_operator": "DEFAULT", "package_loss": "0%", "time": "0.1ms"}],
-    }
-    return {name: part for name, part in told.items() if body["action"] in {name, "all"}}
+def _call_quota(stage: Stage, request: Request) -> Answer:
+    if request.json().get("cgi_path") in mass.PATHS:
+        return mass.quota(stage)
+    return call_quota(stage, request.json(), {path for _, path in _CALLS})
 
 
 def _menu_create(stage: Stage, request: Request) -> Answer:
@@ -355,6 +357,48 @@ def _ticket(stage: Stage, request: Request) -> Answer:
     if stage.ticket[1] <= stage.now():
         stage.ticket = ("ticket_" + secrets.token_urlsafe(48), stage.now() + _TOKEN_SECONDS)
     return _ok() | {"ticket": stage.ticket[0], "expires_in": int(stage.ticket[1] - stage.now())}
+
+
+# ---- tags ----
+
+
+def _tags_get(stage: Stage, _request: Request) -> Answer:
+    return {"tags": stage.tags.listed()}
+
+
+def _tags_create(stage: Stage, request: Request) -> Answer:
+    return {"tag": stage.tags.create(request.json().get("tag"))}
+
+
+def _tags_update(stage: Stage, request: Request) -> Answer:
+    stage.tags.rename(request.json().get("tag"))
+    return _ok()
+
+
+def _tags_delete(stage: Stage, request: Request) -> Answer:
+    stage.tags.delete(request.json().get("tag"))
+    return _ok()
+
+
+def _tag_members(stage: Stage, request: Request) -> Answer:
+    body = request.json()
+    return stage.tags.page(body.get("tagid"), body.get("next_openid"))
+
+
+def _batchtagging(stage: Stage, request: Request) -> Answer:
+    body = request.json()
+    stage.tags.tag(body.get("tagid"), body.get("openid_list"), stage.people)
+    return _ok()
+
+
+def _batchuntagging(stage: Stage, request: Request) -> Answer:
+    body = request.json()
+    stage.tags.untag(body.get("tagid"), body.get("openid_list"), stage.people)
+    return _ok()
+
+
+def _tags_of(stage: Stage, request: Request) -> Answer:
+    return {"tagid_list": stage.tags.of(_follower(stage, request.json().get("openid")).openid)}
 
 
 # ---- OAuth ----
@@ -435,7 +479,8 @@ _CALLS: dict[tuple[str, str], Callable[[Stage, Request], Answer]] = {
     ("POST", "/cgi-bin/qrcode/create"): _qrcode_create,
     ("GET", "/cgi-bin/user/info"): _user_info,
     ("GET", "/cgi-bin/getcallbackip"): _callback_ips,
-    ("POST", "/cgi-bin/callback/check"): _callback_check,
+    ("POST", "/cgi-bin/callback/check"): lambda stage, request: callback_check(stage, request.json()),
+    ("POST", "/cgi-bin/openapi/quota/get"): _call_quota,
     ("POST", "/cgi-bin/menu/create"): _menu_create,
     ("GET", "/cgi-bin/menu/get"): lambda stage, _: stage.menus.get(stage.now()),
     ("GET", "/cgi-bin/menu/delete"): _menu_delete,
@@ -443,8 +488,19 @@ _CALLS: dict[tuple[str, str], Callable[[Stage, Request], Answer]] = {
     ("POST", "/cgi-bin/menu/delconditional"): _menu_drop,
     ("POST", "/cgi-bin/menu/trymatch"): _menu_try,
     ("GET", "/cgi-bin/get_current_selfmenu_info"): lambda stage, _: stage.menus.self_menu(),
-    ("GET", "/cgi-bin/tags/get"): lambda stage, _: stage.menus.tag_list(),
     ("GET", "/cgi-bin/ticket/getticket"): _ticket,
+    ("GET", "/cgi-bin/tags/get"): _tags_get,
+    ("POST", "/cgi-bin/tags/create"): _tags_create,
+    ("POST", "/cgi-bin/tags/update"): _tags_update,
+    ("POST", "/cgi-bin/tags/delete"): _tags_delete,
+    ("POST", "/cgi-bin/user/tag/get"): _tag_members,
+    ("POST", "/cgi-bin/tags/members/batchtagging"): _batchtagging,
+    ("POST", "/cgi-bin/tags/members/batchuntagging"): _batchuntagging,
+    ("POST", "/cgi-bin/tags/getidlist"): _tags_of,
+    ("POST", "/cgi-bin/message/mass/send"): lambda stage, request: mass.send(stage, request.json()),
+    ("POST", "/cgi-bin/message/mass/sendall"): lambda stage, request: mass.send_all(stage, request.json()),
+    ("POST", "/cgi-bin/message/mass/preview"): lambda stage, request: mass.preview(stage, request.json()),
+    ("POST", "/cgi-bin/message/mass/get"): lambda stage, request: mass.status(stage, request.json()),
     ("GET", "/sns/oauth2/access_token"): _oauth_token,
 }
 _WITHOUT_TOKEN = {"/cgi-bin/token", "/cgi-bin/stable_token", "/sns/oauth2/access_token"}

@@ -10,7 +10,7 @@ from bot.store.rows import Row, Rows, epoch, instant
 
 COURSE = (
     "course_id, title, price_fen, status, subtitle, teacher, category, tags, description, level, minutes,"
-    " cover_url, created_at"
+    " cover_url, created_at, mini_program_appid, mini_program_path, article_url"
 )
 
 
@@ -29,6 +29,9 @@ def _course(row: Row) -> Course:
         minutes=row[10],
         cover_url=row[11],
         created_at=instant(row[12]),
+        mini_program_appid=row[13],
+        mini_program_path=row[14],
+        article_url=row[15],
     )
 
 
@@ -47,6 +50,9 @@ def _values(course: Course, now: datetime) -> tuple[object, ...]:
         course.minutes,
         course.cover_url,
         epoch(course.created_at or now),
+        course.mini_program_appid,
+        course.mini_program_path,
+        course.article_url,
     )
 
 
@@ -75,11 +81,13 @@ class Courses:
     def put_many(self, courses: Iterable[Course], now: datetime) -> None:
         """Add or replace courses; the day a course was first seen stays."""
         self._rows.run_many(
-            f"insert into courses ({COURSE}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            f"insert into courses ({COURSE}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " on conflict (course_id) do update set title = excluded.title, price_fen = excluded.price_fen,"
             " status = excluded.status, subtitle = excluded.subtitle, teacher = excluded.teacher,"
             " category = excluded.category, tags = excluded.tags, description = excluded.description,"
-            " level = excluded.level, minutes = excluded.minutes, cover_url = excluded.cover_url",
+            " level = excluded.level, minutes = excluded.minutes, cover_url = excluded.cover_url,"
+            " mini_program_appid = excluded.mini_program_appid, mini_program_path = excluded.mini_program_path,"
+            " article_url = excluded.article_url",
             [_values(course, now) for course in courses],
         )
 

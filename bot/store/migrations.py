@@ -15,6 +15,7 @@ migrations = Migrations("zhike")
 
 OPTIONAL = frozenset(
     {
+        "called_at",
         "context_at",
         "done_at",
         "finished_at",
@@ -341,3 +342,77 @@ def m011_reach(db: Database) -> None:
         pk="scene",
         defaults={"course_id": ""},
     )
+
+
+@migrations()
+def m012_broadcasts(db: Database) -> None:
+    """Tags of the account that rules own; broadcasts, their parts, whom each goes to, and what became of it."""
+    _table(db, "account_tags", {"name": str, "tag_id": int}, pk="name")
+    _table(
+        db,
+        "broadcasts",
+        {
+            "broadcast_id": str,
+            "content": str,
+            "audience": str,
+            "course_id": str,
+            "targeted": int,
+            "created_at": int,
+        },
+        pk="broadcast_id",
+        defaults={"course_id": ""},
+    )
+    _table(
+        db,
+        "broadcast_parts",
+        {
+            "broadcast_id": str,
+            "part": int,
+            "tag_id": int,
+            "client_msg_id": str,
+            "state": str,
+            "people": int,
+            "called_at": int,
+            "msg_id": int,
+            "errcode": int,
+        },
+        pk=("broadcast_id", "part"),
+        foreign_keys=[("broadcast_id", "broadcasts", "broadcast_id")],
+        defaults={"tag_id": 0, "msg_id": 0, "errcode": 0},
+    )
+    db.table("broadcast_parts").create_index(["called_at"])
+    _table(
+        db,
+        "broadcast_people",
+        {"broadcast_id": str, "openid": str, "part": int},
+        pk=("broadcast_id", "openid"),
+        foreign_keys=[("broadcast_id", "broadcasts", "broadcast_id")],
+    )
+    db.table("broadcast_people").create_index(["openid"])
+    _table(
+        db,
+        "mass_results",
+        {"msg_id": int, "status": str, "total": int, "filtered": int, "sent": int, "failed": int, "at": int},
+        pk="msg_id",
+    )
+
+
+@migrations()
+def m013_service(db: Database) -> None:
+    """Who talks to a person, the messages left for people, and where courses are besides our pages."""
+    for column in ("mini_program_appid", "mini_program_path", "article_url"):
+        db.execute(f"alter table courses add column {column} text not null default ''")
+    _table(
+        db,
+        "services",
+        {"openid": str, "since": int, "until": int, "account": str},
+        pk="openid",
+        defaults={"account": ""},
+    )
+    _table(
+        db,
+        "left_messages",
+        {"id": int, "openid": str, "kind": str, "text": str, "left_at": int, "done_at": int},
+        pk="id",
+    )
+    db.table("left_messages").create_index(["openid"])

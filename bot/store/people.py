@@ -17,12 +17,14 @@ KNOWN = (
     "  (select course_id from entitlements where openid = f.openid order by granted_at, course_id)),"
     " (select group_concat(course_id, char(10)) from dislikes where openid = f.openid),"
     " exists (select 1 from outbox where openid = f.openid and done_at is null"
-    "  and (next_at is null or in_hand = 1))"
+    "  and (next_at is null or in_hand = 1)),"
+    " exists (select 1 from services where openid = f.openid)"
     " from followers f where openid = ?"
 )
 
-REACHED = ("consents", "sendings", "nudges", "arrivals")  # how they came and were told things
-TRACES = ("interests", "events", "dislikes", "quota", *REACHED)  # what we know beyond courses and orders
+REACHED = ("consents", "sendings", "nudges", "arrivals", "broadcast_people")  # how they came and were told things
+HELPED = ("services", "left_messages")  # by people
+TRACES = ("interests", "events", "dislikes", "quota", *REACHED, *HELPED)  # what we know beyond courses and orders
 BOUND = " or ".join(
     f"exists (select 1 from {table} where openid = f.openid)" for table in ("entitlements", "orders")
 )
@@ -38,7 +40,7 @@ class Known:
     """All that one message needs to know of its sender, fetched at once.
 
     ``owned`` are the courses the follower has, oldest first; ``hidden`` those disliked. ``news`` says that
-    something waits for this chat.
+    something waits for this chat, ``served`` that a person may be serving.
     """
 
     follower: Follower
@@ -48,6 +50,7 @@ class Known:
     owned: tuple[str, ...]
     hidden: tuple[str, ...]
     news: bool
+    served: bool
 
 
 def _follower(row: Row) -> Follower:
@@ -79,7 +82,7 @@ class Followers:
         row = self._rows.one(KNOWN, openid)
         if row is None:
             return None
-        context, context_at, profile, owned, hidden, news = row[7:]
+        context, context_at, profile, owned, hidden, news, served = row[7:]
         return Known(
             follower=_follower(row),
             profile=profile or "",
@@ -88,6 +91,7 @@ class Followers:
             owned=tuple(owned.split("\n")) if owned else (),
             hidden=tuple(hidden.split("\n")) if hidden else (),
             news=bool(news),
+            served=bool(served),
         )
 
     def seen(self, openid: str, now: datetime) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bot.store.audience import AccountTags, Audience
+from bot.store.broadcasts import Broadcasts
 from bot.store.catalogue import Courses, Lessons, PopularityScores, Trials
 from bot.store.channels import Arrivals, Channels
 from bot.store.figures import Figures
@@ -12,6 +14,7 @@ from bot.store.outbox import Outbox
 from bot.store.people import Dislikes, Events, Followers, Interests, Quota
 from bot.store.reach import Consents, Nudges, Sendings
 from bot.store.rows import Rows
+from bot.store.service import LeftMessages, Services
 from bot.store.shared import Leases, Tokens, Versions
 
 
@@ -19,9 +22,12 @@ class Tx:
     """The tables, bound to one connection; only a ``Store`` makes these."""
 
     __slots__ = (
+        "account_tags",
         "anomalies",
         "arrivals",
         "attempts",
+        "audience",
+        "broadcasts",
         "channels",
         "consents",
         "courses",
@@ -32,6 +38,7 @@ class Tx:
         "followers",
         "interests",
         "leases",
+        "left_messages",
         "lessons",
         "menus",
         "messages",
@@ -43,6 +50,7 @@ class Tx:
         "quota",
         "refunds",
         "sendings",
+        "services",
         "tokens",
         "trials",
         "versions",
@@ -76,3 +84,8 @@ class Tx:
         self.versions = Versions(rows)
         self.figures = Figures(rows)
         self.menus = Menus(rows)
+        self.account_tags = AccountTags(rows)
+        self.audience = Audience(rows)
+        self.broadcasts = Broadcasts(rows)
+        self.services = Services(rows)
+        self.left_messages = LeftMessages(rows)

@@ -47,6 +47,8 @@ NAMES: Mapping[str, Name] = {
     "empty_shop": Name("一门在售的课也没有"),
     "human": Name("上班时间：已转给人工客服"),
     "human_closed": Name("不在上班时间的人工", {"next": "下一次上班的时间"}, {"hours": ""}),
+    "left": Name("留言已记下"),
+    "human_over": Name("结束人工，机器人接着回答"),
     "human_message": Name("转不了人工时，怎么联系到人"),
     "refund": Name("退款", {"rule": "退款规则（[chat] refund_note）"}),
     "invoice": Name("发票"),

@@ -71,7 +71,8 @@ def message_key(fields: Mapping[str, str]) -> str:
     sender, created = fields["FromUserName"], fields.get("CreateTime", "")
     if fields["MsgType"] == "event":
         parts = ["e", sender, created, fields["Event"].lower(), fields.get("EventKey", "")]
-        parts += [fields["MsgID"]] if "MsgID" in fields else []
+        if "MsgID" in fields:  # reports come from one sender, and two of them may come in one second
+            parts.append(fields["MsgID"])
     else:
         parts = ["m", fields.get("MsgId", ""), sender, created]
     return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
@@ -260,6 +261,7 @@ class Inbox:
             excluded=frozenset((*known.owned, *known.hidden)) if known is not None else frozenset(),
             news=known.news if known is not None else bool(tx.outbox.waiting(openid)),
             tap=tap,
+            service=tx.services.of(openid, now) if known is not None and known.served else None,
         )
 
     @staticmethod

@@ -218,6 +218,8 @@ def empty_shop() -> str:
 def card(course: Course, url: str, refund_note: str) -> str:
     """One course, with the way to buy it above the description: however long that is, the way is there."""
     action = link(url, f"点这里购买 {yuan(course.price_fen)}")
+    if course.mini_program_path:
+        action += f"\n{mini_link(course, url, '在小程序里看')}"
     return _card(course, f"《{course.title}》{yuan(course.price_fen)}", action, refund_note)
 
 
@@ -231,7 +233,17 @@ def _card(course: Course, head: str, action: str, note: str) -> str:
     facts = "｜".join(part for part in (course.teacher, course.level, minutes) if part)
     subtitle = _shortened(course.subtitle, LONGEST_SUBTITLE)
     description = _shortened(course.description, LONGEST_DESCRIPTION)
-    return "\n".join(part for part in (head, subtitle, facts, action, note, description) if part)
+    article = link(course.article_url, "图文介绍") if course.article_url else ""
+    return "\n".join(part for part in (head, subtitle, facts, action, article, note, description) if part)
+
+
+def mini_link(course: Course, url: str, label: str) -> str:
+    """Return a link into the course's mini-program; without one, or where none can open, it leads to ``url``."""
+    if not course.mini_program_path:
+        return link(url, label)
+    path = course.mini_program_path
+    program = f'data-miniprogram-appid="{course.mini_program_appid}" data-miniprogram-path="{path}"'
+    return link(url, label).replace("<a ", f"<a {program} ", 1)
 
 
 def _shortened(text: str, limit: int) -> str:
@@ -264,19 +276,19 @@ def which_dislike() -> str:
 
 def granted(course: Course, url: str) -> str:
     """Say that a free course is theirs."""
-    return f"《{course.title}》已经是你的了，{link(url, '点这里开始学习')}。"
+    return f"《{course.title}》已经是你的了，{mini_link(course, url, '点这里开始学习')}。"
 
 
 def owned(course: Course, url: str) -> str:
     """Open a course that is theirs, bought or claimed, instead of offering it again."""
-    return f"你已经有《{course.title}》了，{link(url, '点这里接着学')}。"
+    return f"你已经有《{course.title}》了，{mini_link(course, url, '点这里接着学')}。"
 
 
-def my_courses(courses: Sequence[tuple[str, str]]) -> str:
-    """List (title, url) of a follower's courses."""
+def my_courses(courses: Sequence[tuple[Course, str]]) -> str:
+    """List a follower's courses, each with the address of its lessons."""
     if not courses:
         return f"你还没有课程。告诉我想学什么，或先领一门{tap('免费课程', '免费课程')}。"
-    lines = [f"{number}. {link(url, title)}" for number, (title, url) in enumerate(courses, 1)]
+    lines = [f"{number}. {mini_link(course, url, course.title)}" for number, (course, url) in enumerate(courses, 1)]
     return "\n".join(["你的课程（点开就能学）：", *lines])
 
 
@@ -464,9 +476,24 @@ def _part(part: Part, course_id: str, shelf: Shelf) -> str:
             return "大家在学" if shelf.learners.get(course_id, 0) >= SEVERAL else "近期热度"
 
 
-def handed_over() -> str:
-    """Say that a person will answer."""
-    return "已帮你转给人工客服。直接在这里说明情况就行，工作人员看到后会回复你。"
+def handed_over(known: str = "") -> str:
+    """Say that a person will answer, what they were told (``known``), and how to come back."""
+    told = f"\n客服能看到：{known}。" if known else ""
+    return (
+        f"已帮你转给人工客服。直接在这里说明情况就行，工作人员看到后会回复你。{told}"
+        f"\n这段时间我不插话，想让我继续就回复「{tap('结束人工', '结束人工')}」。"
+    )
+
+
+def human_over() -> str:
+    """Say that the bot answers again."""
+    return f"好的，接下来由我回答，想学什么直接告诉我；还要找人就回复「{tap('人工', '人工')}」。"
+
+
+def left(opening: str) -> str:
+    """Say that a message was kept for people; ``opening`` is when they read it, if there are hours."""
+    when = f"{opening} 起会有人回复你" if opening else "工作人员看到后会联系你"
+    return f"留言记下了，{when}。还要补充，就再回复「{tap('人工', '人工')}」。"
 
 
 def closed(hours: str, opening: str) -> str:
@@ -579,3 +606,8 @@ def continued() -> str:
 def nothing_more() -> str:
     """Answer 更多 when nothing is left."""
     return "没有更多内容了。想学什么，直接告诉我。"
+
+
+def advertised(text: str, title: str, url: str) -> str:
+    """Put the link to a course under the text of a broadcast."""
+    return f'{text}\n\n<a href="{url}">看看《{title}》</a>'

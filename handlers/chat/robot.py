@@ -31,13 +31,14 @@ MESSAGE_TAGS = {
     "Recognition",
 }
 PLACE_TAGS = {"Location_X", "Location_Y", "Scale", "Label", "Title", "Description", "Url"}
-EVENT_TAGS = {"Event", "EventKey", "Ticket", "MenuId", "MsgID", "Status"}
-KNOWN_TAGS = frozenset(COMMON_TAGS | MESSAGE_TAGS | PLACE_TAGS | EVENT_TAGS)
+EVENT_TAGS = {"Event", "EventKey", "Ticket", "MenuId", "MsgID", "Status", "KfAccount", "ToKfAccount"}
+REPORT_TAGS = {"TotalCount", "FilterCount", "SentCount", "ErrorCount"}
+KNOWN_TAGS = frozenset(COMMON_TAGS | MESSAGE_TAGS | PLACE_TAGS | EVENT_TAGS | REPORT_TAGS)
 # What 订阅通知 events nest: <SubscribeMsg…Event><List>…</List><List>…</List></SubscribeMsg…Event>.
 LISTS = frozenset({"SubscribeMsgPopupEvent", "SubscribeMsgChangeEvent", "SubscribeMsgSentEvent"})
 LIST = "List"
 MOST_PARTS = 50
-NUMBERS = ("CreateTime", "MsgId", "MsgID", "Scale")
+NUMBERS = ("CreateTime", "MsgId", "MsgID", "Scale", *sorted(REPORT_TAGS))
 DEEPEST = 6
 LONGEST_NAME = 64
 
@@ -179,7 +180,7 @@ class Robot(BaseRoBot):  # type: ignore[misc]  # WeRoBot ships no types
         return Silence()
 
 
-PLAIN_EVENTS = frozenset({"", "subscribe", "unsubscribe", "scan", "click", "view"})
+PLAIN_EVENTS = frozenset({"", "subscribe", "unsubscribe", "scan", "click", "view", "masssendjobfinish"})
 
 
 def _bare(fields: dict[str, str]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from typing import Any
 from bot.texts.book import Said
 from handlers.chat import reading, replies
 from handlers.chat.answers import Answer, Later, Text
-from handlers.chat.topics import card, desk, find, mine, notified
+from handlers.chat.topics import card, desk, find, mine, notified, person, reports
 from handlers.chat.turn import Turn
 
 Topic = Callable[[Any, Turn], Answer | Later]
@@ -45,7 +45,8 @@ COMMANDS: tuple[tuple[str, Topic], ...] = (
     ("撤销 撤回", card.undo),
     ("多少钱 价格 什么价 怎么卖 怎么收费 怎么买 怎么购买 购买 买 下单 免费吗 要钱 收费 贵吗", card.price),
     ("更多", desk.read_on),
-    ("人工 客服 转人工 人工客服 在线客服 真人 找人工 找客服", desk.human),
+    ("人工 客服 转人工 人工客服 在线客服 真人 找人工 找客服", person.human),
+    ("结束人工 结束客服 退出人工", person.over),
     ("退款 怎么退款 如何退款 申请退款 退款怎么办 能退款 退钱 退费 退课 退货 能退 怎么退", desk.refund),
     ("发票 开发票 怎么开发票 如何开发票 开票", desk.invoice),
     ("优惠券 优惠 优惠码 优惠活动 打折 折扣", desk.discount),
@@ -103,15 +104,41 @@ def ways() -> Mapping[str, str]:
 def text(message: Any, turn: Turn) -> Answer | Later:
     """Route what was typed or tapped."""
     turn.said = message.content or ""
+    if (answer := _for_people(message, turn)) is not None:
+        return answer
     return _answer(message, turn) or find.free_text(message, turn)
 
 
 def voice(message: Any, turn: Turn) -> Answer | Later:
     """Route recognised speech as if it had been typed; say what was heard where it is searched for."""
     turn.said = (message.recognition or "").strip()
+    if (answer := _for_people(message, turn)) is not None:
+        return answer
     if not turn.said:
         return Text(turn.word("media", replies.media("语音"), kind="语音"))
     return _answer(message, turn) or Text(f"{replies.heard(turn.said)}\n{find.answer_words(turn.said, turn)}")
+
+
+def media(message: Any, turn: Turn) -> Answer:
+    """Keep what cannot be read for people where they wait for it, else say so."""
+    return _for_people(message, turn) or desk.media(message, turn)
+
+
+def _for_people(message: Any, turn: Turn) -> Answer | None:
+    """Stand aside while a person serves, and keep what is left for one; None for what the bot is to answer.
+
+    Commands, taps and greetings are answered all the same while a message may be left.
+    """
+    if turn.service is None and not turn.talk.leave:
+        return None
+    intent = recognise(turn.said, turn.suggestions.words) if turn.said else None
+    topic = intent.topic if intent is not None else None
+    if turn.service is not None:
+        heard = topic is person.over or (topic is person.human and not turn.service.account)
+        return None if heard else person.aside(message, turn)
+    if turn.tap or (topic is not None and topic not in LEFT):
+        return None
+    return person.leave(message, turn)
 
 
 def _answer(message: Any, turn: Turn) -> Answer | Later | None:
@@ -131,6 +158,8 @@ def said(words: str) -> Said:
 
 def click(message: Any, turn: Turn) -> Answer | Later:
     """Route a menu tap; a key that nobody knows gets help."""
+    if turn.service is not None:
+        return person.aside(message, turn)
     return MENU_KEYS.get(message.key or "", desk.help_me)(message, turn)
 
 
@@ -180,13 +209,14 @@ def _not_interested(thing: str, message: Any, turn: Turn) -> Answer | Later:
     return Text(find.answer_words(f"不喜欢{'、'.join(subjects)}", turn) if subjects else replies.which_dislike())
 
 
+LEFT = frozenset({desk.refund, desk.invoice, desk.discount, desk.who, _no_such_number})  # may be left for people
 EVENTS: Mapping[str, Topic] = {
     "voice": voice,
-    "image": desk.media,
-    "video": desk.media,
-    "location": desk.media,
-    "link": desk.media,
-    "unknown": desk.media,
+    "image": media,
+    "video": media,
+    "location": media,
+    "link": media,
+    "unknown": media,
     "subscribe_event": desk.follow,
     "unsubscribe_event": desk.unfollow,
     "scan_event": desk.scan,
@@ -198,6 +228,10 @@ EVENTS: Mapping[str, Topic] = {
     "subscribe_msg_sent_event_event": notified.notice_sent,
     "user_authorization_revoke_event": notified.revoked,
     "user_authorization_cancellation_event": notified.cancelled,
+    reports.MASS_SENT: reports.mass_sent,
+    "kf_create_session_event": person.taken,
+    "kf_switch_session_event": person.taken,
+    "kf_close_session_event": person.closed,
     "location_event": desk.ignore,
     "unknown_event": desk.ignore,
 }

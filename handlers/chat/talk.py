@@ -16,6 +16,7 @@ class Talk:
 
     ``listed`` is the turn of the latest suggestions, ``opened`` that in which ``course`` was opened. ``starters``
     tells that the greeting was shown after every list; ``unlearn`` that hiding ``disliked`` taught the profile.
+    ``leave`` tells that the next message may be one for people.
     ``erase_until`` is up to when (epoch seconds) the deletion of everything may be confirmed.
     """
 
@@ -33,6 +34,7 @@ class Talk:
     starters: bool = False
     rest: str = ""
     erase_until: int = 0
+    leave: bool = False
 
     @property
     def shown(self) -> list[str]:

@@ -11,6 +11,7 @@ from bot.models import Course, Follower
 from bot.orders import Orders
 from bot.shop import Shop
 from bot.store import Tx
+from bot.store.service import Service
 from bot.suggestions import STRANGER, Person, Shelf, Suggestions
 from handlers.chat.talk import Talk
 from recsys.profile import Profile
@@ -22,7 +23,7 @@ class Turn:
 
     ``owned`` are the courses the follower has, oldest first; ``excluded`` is what not to offer: those and the
     disliked ones. ``news`` says that something waits to be told. ``said`` is the message in words, and ``number``
-    the number it names: the routes set both.
+    the number it names: the routes set both. ``service`` is there while a person serves instead of the bot.
     """
 
     shop: Shop
@@ -39,6 +40,7 @@ class Turn:
     tap: str = ""
     said: str = ""
     number: int | None = None
+    service: Service | None = None
 
     @cached_property
     def profile(self) -> Profile:

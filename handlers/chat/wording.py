@@ -27,6 +27,8 @@ DEFAULTS: Mapping[str, Default] = {
     "empty_shop": lambda _chat: replies.empty_shop(),
     "human": lambda _chat: replies.handed_over(),
     "human_closed": lambda _chat: replies.closed(HOURS, SAMPLES["next"]),
+    "left": lambda _chat: replies.left(SAMPLES["next"]),
+    "human_over": lambda _chat: replies.human_over(),
     "human_message": lambda chat: replies.human(chat.human_contact),
     "refund": lambda chat: replies.refund(chat.refund_note, chat.human_contact),
     "invoice": lambda chat: replies.invoice(chat.human_contact),

@@ -30,6 +30,9 @@ COLUMNS = """\b
   level        难度
   minutes      总时长（分钟）
   cover_url    封面图片的网址
+  mini_program_appid、mini_program_path
+               小程序的 AppID 和页面，一起填
+  article_url  图文介绍的网址
   status       draft 草稿、published 上架、retired 下架；新课不写就上架
 
 \b
@@ -134,6 +137,9 @@ def show_(desk: Desk, course_id: str, as_json: bool) -> None:
 @click.option("--level", default="", help="难度")
 @click.option("--minutes", default="", help="总时长（分钟）")
 @click.option("--cover-url", default="", help="封面图片的网址")
+@click.option("--mini-program-appid", default="", help="小程序的 AppID")
+@click.option("--mini-program-path", default="", help="小程序里的页面")
+@click.option("--article-url", default="", help="图文介绍的网址")
 @click.option("--status", type=STATUS, default="draft", show_default=True, help="草稿、上架或下架")
 @click.pass_obj
 def add(desk: Desk, /, course_id: str, **fields: str) -> None:
@@ -164,6 +170,9 @@ def add(desk: Desk, /, course_id: str, **fields: str) -> None:
 @click.option("--level", help="难度")
 @click.option("--minutes", help="总时长（分钟）")
 @click.option("--cover-url", help="封面图片的网址")
+@click.option("--mini-program-appid", help="小程序的 AppID")
+@click.option("--mini-program-path", help="小程序里的页面")
+@click.option("--article-url", help="图文介绍的网址")
 @click.option("--status", type=STATUS, help="草稿、上架或下架")
 @click.pass_obj
 def edit(desk: Desk, /, course_id: str, **fields: str | None) -> None:

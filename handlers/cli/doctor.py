@@ -14,6 +14,7 @@ from bot.checks import Finding, look_over
 from bot.config import load
 from bot.errors import ConfigError
 from bot.ports import SystemClock
+from handlers.chat import routes
 from handlers.cli.common import Desk
 
 MARKS = {True: "✓", False: "✗", None: "-"}
@@ -21,6 +22,8 @@ TITLES = {
     "settings": "设置",
     "clock": "时钟",
     "token": "公众号令牌",
+    "network": "微信到服务器",
+    "quota": "接口次数",
     "pay": "微信支付",
     "pay_keys": "商户密钥",
     "pay_request": "支付请求",
@@ -30,16 +33,20 @@ TITLES = {
     "catalogue": "课程",
     "words": "词表",
     "texts": "文字和规则",
+    "menu": "菜单",
     "public_url": "外网网址",
     "echo": "回调验证",
     "forgery": "回调防伪",
     "delivery": "消息投递",
+    "mode": "加解密方式",
     "metrics": "指标",
     "domains": "后台域名",
 }
 
 
-@click.command("doctor", help="体检：设置、时钟、令牌、密钥、数据库、回调地址；有问题就说该怎么办。")
+@click.command(
+    "doctor", help="体检：设置、时钟、令牌、接口次数、密钥、数据库、菜单、回调地址；有问题就说该怎么办。"
+)
 @click.option("--json", "as_json", is_flag=True, help="输出 JSON")
 @click.pass_context
 def doctor(context: click.Context, as_json: bool) -> None:
@@ -52,7 +59,7 @@ def doctor(context: click.Context, as_json: bool) -> None:
         advice = "改好这些再运行 doctor，其余的检查要靠它们"
         findings = [Finding("settings", False, "；".join(error.problems), advice)]
     else:
-        findings = asyncio.run(look_over(config, SystemClock()))
+        findings = asyncio.run(look_over(config, SystemClock(), ways=routes.ways()))
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False, indent=1))
     else:

@@ -12,6 +12,7 @@ from bot import privacy
 from bot.errors import NotAllowed, NotFound
 from bot.models import Follower
 from bot.store import Tx
+from handlers.chat import summary
 from handlers.chat.answers import clean
 from handlers.cli.common import Desk, Failure, confirm, show, show_one
 
@@ -40,7 +41,7 @@ def list_(desk: Desk, as_json: bool) -> None:
 def show_(desk: Desk, openid: str, as_json: bool) -> None:
     """Show one follower."""
     with desk.store() as store:
-        row = store.write_now(lambda tx: _row(tx, _get(tx, openid)))
+        row = store.write_now(lambda tx: _whole(tx, _get(tx, openid)))
     show_one(row, as_json=as_json)
 
 
@@ -107,6 +108,21 @@ def _get(tx: Tx, openid: str) -> Follower:
     if follower is None:
         raise NotFound(f"没有关注者 {openid}；用 followers list 看有哪些")
     return follower
+
+
+def _whole(tx: Tx, follower: Follower) -> dict[str, Any]:
+    """Add what a person who answers this follower wants to know."""
+    now, openid = datetime.now(UTC), follower.openid
+    known, service = summary.of(tx, openid, now), tx.services.of(openid, now)
+    return {
+        **_row(tx, follower),
+        "last_course": known.course,
+        "last_list": list(known.seen),
+        "open_orders": [order.order_no for order in known.unpaid],
+        "left_messages": [each.text for each in tx.left_messages.of(openid) if each.done_at is None],
+        "served_until": service.until if service else None,
+        "served_by": service.account if service else "",
+    }
 
 
 def _row(tx: Tx, follower: Follower) -> dict[str, Any]:

@@ -8,7 +8,22 @@ from typing import Any
 
 import click
 
-from handlers.cli import chinese, courses, demo, doctor, followers, menu, orders, qr, recsys, rules, texts
+from handlers.cli import (
+    broadcast,
+    chinese,
+    courses,
+    demo,
+    doctor,
+    followers,
+    menu,
+    messages,
+    orders,
+    qr,
+    recsys,
+    rules,
+    tags,
+    texts,
+)
 from handlers.cli.common import Desk, require_vacant, sentences
 from handlers.web import server
 
@@ -57,10 +72,14 @@ main.add_command(demo.demo)
 main.add_command(courses.group)
 main.add_command(followers.group)
 main.add_command(orders.group)
+main.add_command(messages.group)
+main.add_command(messages.talks)
 main.add_command(qr.group)
 main.add_command(qr.reports)
 main.add_command(menu.group)
 main.add_command(recsys.group)
 main.add_command(texts.group)
 main.add_command(rules.group)
+main.add_command(tags.group)
+main.add_command(broadcast.group)
 main.add_command(doctor.doctor)

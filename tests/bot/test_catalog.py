@@ -207,3 +207,38 @@ def test_all_faults_of_both_files_are_told_in_one_go():
     told = "\n".join(caught.value.problems)
     assert "title 不能为空；价格 'x' 不是金额，应形如 99.00；cover_url" in told
     assert "l.csv 第 4 行：title 不能为空；没有课程 B9" in told
+
+
+PLACED = "course_id,title,price,mini_program_appid,mini_program_path,article_url\n"
+
+
+def test_a_mini_program_and_an_article_are_imported_and_kept_by_files_without_their_columns(store):
+    bring(store, PLACED + "A1,瑜伽,9,wx0123456789abcdef,pages/a?id=1&b=2,https://mp.weixin.qq.com/s/x\n")
+    bring(store, "course_id,title,price\nA1,瑜伽课,9\n")
+    course = store.write_now(lambda tx: tx.courses.get("A1"))
+
+    assert course.title == "瑜伽课"
+    assert (course.mini_program_appid, course.mini_program_path) == ("wx0123456789abcdef", "pages/a?id=1&b=2")
+    assert course.article_url == "https://mp.weixin.qq.com/s/x"
+
+
+@pytest.mark.parametrize(
+    ("cells", "told"),
+    [
+        ("wx1,pages/a,", "应是小程序的 AppID"),
+        ("wx0123456789abcdef,/pages/a,", "不以 / 开头"),
+        ('wx0123456789abcdef,"pages/a""><b",', "应形如 pages/course/index"),
+        (f"wx0123456789abcdef,{'p' * 257},", "最多 256 个字符"),
+        ("wx0123456789abcdef,,", "要一起填"),
+        (",pages/a,", "要一起填"),
+        (",,javascript:alert(1)", "article_url"),
+        (",,https://a.cn/<b>", "article_url"),
+        (f",,https://a.cn/{'x' * 512}", "太长"),
+    ],
+)
+def test_a_wrong_mini_program_or_article_imports_nothing(store, cells, told):
+    with pytest.raises(ImportRefused) as refused:
+        bring(store, f"{PLACED}A1,瑜伽,9,{cells}\n")
+
+    assert told in str(refused.value)
+    assert store.write_now(lambda tx: tx.courses.get("A1")) is None

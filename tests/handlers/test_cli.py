@@ -105,7 +105,9 @@ def test_wrong_usage_is_exit_code_2(run):
     assert run("nonsense").exit_code == 2
 
 
-@pytest.mark.parametrize("noun", ["courses", "followers", "orders", "recsys", "qr", "channels"])
+@pytest.mark.parametrize(
+    "noun", ["courses", "followers", "orders", "recsys", "qr", "channels", "tags", "broadcast"]
+)
 def test_every_command_has_help_in_chinese(run, noun):
     for name, command in main.commands[noun].commands.items():
         assert not (command.help or "").isascii(), f"{noun} {name}"
@@ -115,6 +117,11 @@ def test_every_command_has_help_in_chinese(run, noun):
 @pytest.mark.parametrize("noun", ["followers", "orders", "qr"])
 def test_empty_listings_are_empty_arrays(run, noun):
     assert json.loads(run(noun, "list", "--json").output) == []
+
+
+def test_before_the_first_broadcast_and_the_first_rule_the_listings_are_empty(run):
+    assert json.loads(run("broadcast", "status", "--json").output) == []
+    assert json.loads(run("tags", "check", "--json").output) == []
 
 
 def test_training_counts_the_events(stocked):

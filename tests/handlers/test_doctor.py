@@ -94,9 +94,15 @@ def test_a_healthy_shop_passes_and_nothing_is_changed(tmp_path, mode):
     assert code == 0
     assert [set(row) for row in rows] == [{"check", "ok", "detail", "advice"}] * len(rows)
     unasked = {row["check"] for row in rows if row["ok"] is not True}
-    assert unasked == {"domains"}  # only a person can look into the consoles
+    assert unasked == {"domains", "menu"}  # only a person can look into the consoles, and no menu is set
     assert (followers, same_tokens) == ([], True)
-    assert calls == {"/cgi-bin/stable_token", "/cgi-bin/getcallbackip", "/v3/security/echo"}
+    assert calls == {
+        "/cgi-bin/stable_token",
+        "/cgi-bin/getcallbackip",
+        "/cgi-bin/callback/check",
+        "/cgi-bin/openapi/quota/get",
+        "/v3/security/echo",
+    }
 
 
 def test_people_read_one_line_a_check_and_no_secret(tmp_path):

@@ -452,7 +452,7 @@ def test_an_unasked_word_never_goes_by_template(tmp_path, clock):
 
 
 def test_every_event_is_handled_or_counted_by_its_name(tmp_path, clock):
-    names = ["view_miniprogram", "kf_create_session", "MASSSENDJOBFINISH", "user_info_modified", "card_pass_check"]
+    names = ["view_miniprogram", "poi_check_notify", "user_info_modified", "card_pass_check"]
 
     async def story(shop, simulator):
         phone = await followed(simulator)

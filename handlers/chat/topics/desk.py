@@ -1,4 +1,4 @@
-"""Coming, going and getting by: follow, unfollow, scans, help, a person, courtesies, media, and reading on."""
+"""Coming, going and getting by: follow, unfollow, scans, help, courtesies, media, and reading on."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from bot.models import Course
 from handlers.chat import replies
-from handlers.chat.answers import Answer, Silence, Text, Transfer
+from handlers.chat.answers import Answer, Silence, Text
 from handlers.chat.topics import card
 from handlers.chat.turn import Turn
 
@@ -47,6 +47,8 @@ def scan(message: Any, turn: Turn) -> Answer:
     scene = (message.key or "").removeprefix(QR_PREFIX)
     course = _came_by(scene, turn)
     turn.tx.events.add(turn.openid, "scan", turn.now, detail=scene[:DETAIL])
+    if turn.service is not None:
+        return Silence()
     return Text(card.open_card(course, turn, "qr") if course else _help(turn))
 
 
@@ -65,6 +67,7 @@ def unfollow(_message: Any, turn: Turn) -> Answer:
     turn.tx.events.add(turn.openid, "unfollow", turn.now)
     turn.tx.outbox.drop_for(turn.openid, turn.now)
     turn.tx.quota.shut(turn.openid)
+    turn.tx.services.end(turn.openid)
     return Silence()
 
 
@@ -75,24 +78,6 @@ def help_me(_message: Any, turn: Turn) -> Answer:
 
 def _help(turn: Turn) -> str:
     return turn.word("help", replies.help_text())
-
-
-def human(message: Any, turn: Turn) -> Answer:
-    """Hand over to a person and say so. WeChat shows nothing of a hand-over, so a message of ours follows it.
-
-    Outside the office hours the hours answer. Where a contact is set, or no message can follow, or the last ones
-    did not get through, words answer instead.
-    """
-    event = turn.tx.events.add(turn.openid, "human", turn.now)
-    hours = turn.shop.texts.book.hours
-    if hours is not None and not hours.open_at(turn.now):
-        opening = hours.next_opening(turn.now)
-        return Text(turn.word("human_closed", replies.closed(hours.told, opening), next=opening))
-    if turn.chat.human_contact or not turn.chat.message_quota or turn.news or message.type.endswith("_event"):
-        return Text(turn.word("human_message", replies.human(turn.chat.human_contact)))
-    told = {"content": turn.word("human", replies.handed_over())}
-    turn.tx.outbox.put("human", str(event), turn.openid, told, turn.now, due=turn.now)
-    return Transfer()
 
 
 def refund(_message: Any, turn: Turn) -> Answer:

@@ -24,7 +24,7 @@ def courses(_message: Any, turn: Turn) -> Answer:
     found = [course for each in entitlements if (course := turn.tx.courses.get(each.course_id)) is not None]
     if found:
         turn.talk.show_own([course.course_id for course in found])
-    return Text(replies.my_courses([(course.title, turn.lesson_link(course.course_id)) for course in found]))
+    return Text(replies.my_courses([(course, turn.lesson_link(course.course_id)) for course in found]))
 
 
 def orders(_message: Any, turn: Turn) -> Answer:

@@ -282,7 +282,7 @@ def test_a_call_that_is_refused_leaves_followers_what_they_had(play, path):
     told, live, latest = play(story)
 
     assert "45009" in told
-    assert "明天再试" in told
+    assert "零点恢复" in told
     assert "菜单没有变" in told if path == "menu/create" else "恢复成推送前" in told
     assert (live, latest) == (OLD, "push")
 

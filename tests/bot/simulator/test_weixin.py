@@ -358,6 +358,40 @@ def test_callback_address_helpers(play):
     play(story)
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "errcode"),
+    [
+        ("callback/check", {"action": "x", "check_operator": "DEFAULT"}, 40202),
+        ("callback/check", {"action": "all"}, 40203),
+        ("openapi/quota/get", {}, 76003),
+        ("openapi/quota/get", {"cgi_path": "cgi-bin/menu/get"}, 76003),
+        ("openapi/quota/get", {"cgi_path": "/cgi-bin/nothing"}, 76021),
+        ("openapi/quota/get", {"cgi_path": "/sns/oauth2/access_token"}, 76022),
+    ],
+)
+def test_questions_about_the_own_account_are_refused_when_malformed(play, path, body, errcode):
+    async def story(world):
+        token = (await token_of(world))["access_token"]
+
+        assert (await call(world, "POST", f"/cgi-bin/{path}", body, access_token=token))["errcode"] == errcode
+
+    play(story)
+
+
+def test_the_quota_of_a_call_counts_what_was_called(play):
+    async def story(world):
+        token = (await token_of(world))["access_token"]
+        phone = world.sim.phone(following=True)
+        await send(world, phone.openid, token=token)
+        body = {"cgi_path": "/cgi-bin/message/custom/send"}
+
+        told = await call(world, "POST", "/cgi-bin/openapi/quota/get", body, access_token=token)
+
+        assert told["quota"] == {"daily_limit": 500_000, "used": 1, "remain": 499_999}
+
+    play(story)
+
+
 # ---- moods ----
 
 
