@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from bot.config import RecsysSettings
 from bot.models import Course, CourseStatus
 from bot.store import Store, Tx
+from recsys.alike import Alike
 from recsys.artefacts import Artefacts, BrokenArtefact
 from recsys.base import Item, Part, Recommendation, Signal
 from recsys.evidence import Voice
@@ -43,6 +44,7 @@ LONGEST_TEXT = 200
 TERMS_OF_A_COURSE = 12
 POPULARITY_AGE_SECONDS = 60.0
 SURE = 0.8  # what a word must be worth beside the one typed, to be taken for it
+ALIKE = 0.5  # what likeness in words counts beside what others took
 SEVERAL = 3  # so many people must have a course before it is said that others learn it
 CANDIDATES = 8  # how many of the courses found may change places for the follower's sake
 DAY = 86_400.0
@@ -51,7 +53,8 @@ SHORTEST_WITH_FRESH = 3
 TIE = 1e-9  # less than any difference of scores that means something
 BOOST_WEIGHT = 0.1  # what the natural logarithm of a boost adds to a score, in which the best answer counts 1
 _PEOPLE = "孩子 小孩 儿童 宝宝 少儿 老人 父母 爸妈 家人 老公 老婆 朋友 同事 员工 学生 女生 男生"
-AUDIENCE = frozenset(re.split(" ", _PEOPLE))  # whom a course is for; what they are to learn is the interest
+_LEVELS = "零基础 基础 入门 进阶 高级 实战 实操 新手"
+NO_INTEREST = frozenset(f"{_PEOPLE} {_LEVELS}".split())  # whom a course is for and how hard it is, not its subject
 LATIN = re.compile(r"[A-Za-z][A-Za-z0-9.+#-]*")
 
 
@@ -70,8 +73,8 @@ class Shelf:
     recommender: Recommender
     search: CourseSearch
     companions: Companions | None
+    alike: Alike
     popularity: NDArray[np.float64]
-    prices: NDArray[np.int64]
     newest: tuple[str, ...]
     fresh: Mapping[str, tuple[int, int]]
     counted_at: float
@@ -82,10 +85,6 @@ class Shelf:
     def learners_known(self) -> bool:
         """Whether any course has several learners, so that "others learn this" means something."""
         return max(self.learners.values(), default=0) >= SEVERAL
-
-    def affordable(self, cap_fen: int | None) -> NDArray[np.bool_] | None:
-        """Return which positions cost at most ``cap_fen``; None when price does not matter."""
-        return None if cap_fen is None else self.prices <= cap_fen
 
     def says(self, course_id: str, term: str) -> bool:
         """Tell whether a course uses a word, as a whole or within a longer one."""
@@ -112,6 +111,16 @@ class Person:
     def interests(self, now: datetime) -> dict[str, float]:
         """Return the weight of each term of the profile at ``now``."""
         return self.profile.weights(now.timestamp()) if self.profile is not None else {}
+
+    def newest(self, interests: Mapping[str, float]) -> str:
+        """Return the word asked for last among those that are still liked; empty for none."""
+        words = self.profile.newest if self.profile is not None else ()
+        return next((word for word in words if interests.get(word, 0.0) > 0), "")
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """What is not to be offered unasked."""
+        return self.profile.refused if self.profile is not None else ()
 
 
 STRANGER = Person()
@@ -254,13 +263,13 @@ class Suggestions:
         old: Shelf | None,
     ) -> Shelf:
         if old is not None and version == old.version:
-            index, search, subjects = old.recommender.index, old.search, old.subjects
+            index, search, subjects, alike = old.recommender.index, old.search, old.subjects, old.alike
         else:
             self._tokenizer.add_words(tag for course in courses for tag in course.tags)
             items = [as_item(course) for course in courses]
             index = CourseIndex.build(items, self._tokenizer, old.recommender.index if old else None)
             search = self._searchable(items, courses, old.search if old else None)
-            subjects = self._subjects(search, courses)
+            subjects, alike = self._subjects(search, courses), Alike(index)
         by_id = {course.course_id: course for course in courses}
         popularity = Popularity.from_dict(counts, self._settings.popularity_half_life_days)
         newest = sorted(courses, key=lambda each: (each.created_at is None, each.created_at), reverse=True)
@@ -271,6 +280,7 @@ class Suggestions:
             spelling=_spelling(courses),
             search=search,
             companions=Companions(self._live, index.ids) if self._live is not None else None,
+            alike=alike,
             popularity=(popular := popularity.array(index, now)),
             recommender=Recommender(
                 index,
@@ -280,7 +290,6 @@ class Suggestions:
                 ties=_spread(by_id[each] for each in index.ids),
             ),
             fresh=self._fresh(courses, trials, now),
-            prices=np.array([by_id[item_id].price_fen for item_id in index.ids], dtype=np.int64),
             newest=tuple(course.course_id for course in newest),
             counted_at=now,
             subjects=subjects,
@@ -323,7 +332,9 @@ class Suggestions:
         subjects = self.shelf.subjects
         asked = self.shelf.search.asked(wish.subject)
         known = [
-            each for each in asked if each.says == each.term and each.term in subjects and each.term not in AUDIENCE
+            each
+            for each in asked
+            if each.says == each.term and each.term in subjects and each.term not in NO_INTEREST
         ]
         said = [each.term for each in known if each.weight >= SURE]
         return tuple(dict.fromkeys(said or [each.term for each in known if each.weight >= SYNONYM]))
@@ -362,6 +373,7 @@ class Suggestions:
                 fitting = [(hit.item_id, hit.score) for hit in found.hits if hit.item_id in shelf.fresh]
                 best = self._with_fresh(best, fitting, k, lambda at: self.explain(at, wish, person, now))
                 return Suggested(best, answered=True, relaxed=found.relaxed)
+        wish = replace(wish, without=(*wish.without, *person.refused))
         allow = shelf.search.allowed(wish)
         answered = not wish.subject and bool(allow.any())
         if not allow.any():
@@ -369,10 +381,41 @@ class Suggestions:
         nearest = shelf.recommender.recommend(
             profile=interests, voices=self._voices(person, interests), exclude=exclude, allow=allow, k=k
         )
+        nearest = self._with_newest(
+            nearest, person.newest(interests), exclude, allow, lambda at: self.explain(at, wish, person, now)
+        )
         if shelf.fresh:
             fitting = self._fitting(person, interests, exclude, allow)
             nearest = self._with_fresh(nearest, fitting, k, lambda at: self.explain(at, wish, person, now))
         return Suggested(nearest, answered=answered, relaxed=() if answered or wish.subject else wish.limits)
+
+    def _with_newest(
+        self,
+        best: list[Recommendation],
+        word: str,
+        exclude: Collection[str],
+        allow: NDArray[np.bool_],
+        explain: Callable[[str], Recommendation],
+    ) -> list[Recommendation]:
+        """Give the second place of a list to what was asked for last, unless a course there is named so.
+
+        The first, where that is only popular.
+        """
+        index, cuts = self.shelf.recommender.index, self.shelf.search.cuts
+        posting = index.posting(word)
+        if (
+            posting is None
+            or len(best) < SHORTEST_WITH_FRESH
+            or any(word in cuts[each.item_id].names for each in best)
+        ):
+            return best
+        positions, weights = posting
+        ids = (index.ids[at] for at in positions[(-weights).argsort(kind="stable")] if allow[at])
+        fitting = next((course_id for course_id in ids if course_id not in exclude), "")
+        if not fitting or fitting in {each.item_id for each in best}:
+            return best
+        place = int(best[0].basis != "popular")
+        return [*best[:place], explain(fitting), *best[place:-1]]
 
     def _fitting(
         self, person: Person, interests: Mapping[str, float], exclude: Collection[str], allow: NDArray[np.bool_]
@@ -414,10 +457,13 @@ class Suggestions:
         return shelf.recommender.explain_found(course_id, hit, best_score, interests, voices)
 
     def _voices(self, person: Person, interests: Mapping[str, float]) -> list[Voice]:
-        """Return what training learned of the person's courses and, in proportion, of the words they like."""
+        """Return what training learned of the person's courses and, in proportion, of the words they like.
+
+        Where nothing was trained yet, the courses speak for those like them.
+        """
         companions = self.shelf.companions
         if companions is None:
-            return []
+            return self.shelf.alike.voices(person.owned, self._settings.bought_weight * ALIKE)
         length = max(math.hypot(*interests.values()), 1.0) if interests else 1.0
         liked = {term: weight / length for term, weight in interests.items() if weight > 0}
         voices = companions.voices(person.owned, liked, self._settings.bought_weight)
@@ -444,9 +490,12 @@ class Suggestions:
             if course_id in shelf.courses
         ]
 
-    def popular(self, *, exclude: Collection[str], cap_fen: int | None, k: int) -> list[Recommendation]:
-        """Return what others buy and open."""
-        return self.shelf.recommender.popular(k, exclude, self.shelf.affordable(cap_fen))
+    def popular(
+        self, person: Person, *, exclude: Collection[str], cap_fen: int | None, k: int
+    ) -> list[Recommendation]:
+        """Return what others buy and open, but for what the person refused."""
+        allow = self.shelf.search.allowed(Wish(without=person.refused, max_fen=cap_fen))
+        return self.shelf.recommender.popular(k, exclude, allow)
 
     def titled(self, text: str) -> Course | None:
         """Return the course whose title this text is; None unless exactly that."""
@@ -464,16 +513,21 @@ class Suggestions:
     def mention(self, tx: Tx, openid: str, profile: Profile, words: Sequence[str], now: datetime) -> None:
         """Learn from words that somebody wrote."""
         event = tx.events.add(openid, Signal.MENTION.value, now, detail=" ".join(words))
-        profile.forgive(words)
-        profile.learn(Signal.MENTION, words, now.timestamp())
+        profile.ask(words, now.timestamp())
         tx.interests.put(openid, profile.to_json(), event, now)
 
-    def refuse(self, tx: Tx, openid: str, profile: Profile, words: Sequence[str], now: datetime) -> None:
-        """Learn that somebody wants nothing of these words, until they ask for them again."""
-        known = [word for word in words if profile.forget(word) or word in self.shelf.subjects]
-        if known:
-            profile.learn(Signal.DISLIKE, known, now.timestamp())
-            event = tx.events.add(openid, "refuse", now, detail=" ".join(known))
+    def refuse(self, tx: Tx, openid: str, profile: Profile, things: Sequence[str], now: datetime) -> None:
+        """Learn that somebody wants nothing of these things, until they ask for them again.
+
+        Only what courses are about; never what else somebody may be tired of.
+        """
+        search = self.shelf.search
+        known = [thing for thing in things if not search.allowed(Wish(without=(thing,))).all()]
+        words = [word for thing in things for word in self.words(thing)]
+        words = [word for word in words if profile.forget(word) or word in self.shelf.subjects]
+        if known or words:
+            profile.refuse(known, words, now.timestamp())
+            event = tx.events.add(openid, "refuse", now, detail=" ".join(dict.fromkeys((*known, *words))))
             tx.interests.put(openid, profile.to_json(), event, now)
 
     def take_back_dislike(self, tx: Tx, openid: str, profile: Profile, course: Course, now: datetime) -> None:
@@ -512,7 +566,8 @@ class Suggestions:
         index = self.shelf.recommender.index
         if index.position(course.course_id) is None:
             return dict.fromkeys(self.words(" ".join((course.title, *course.tags))), 1.0)
-        return dict(index.terms_of(course.course_id, TERMS_OF_A_COURSE))
+        terms = index.terms_of(course.course_id, TERMS_OF_A_COURSE)
+        return {term: weight for term, weight in terms if term not in NO_INTEREST}
 
     def _count(self, tx: Tx, signal: Signal, course_id: str, now: datetime) -> None:
         kept = tx.popularity.get(course_id)

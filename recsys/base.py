@@ -12,8 +12,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
-Kind = Literal["query", "interest", "bought", "learned", "segment", "popular", "editor", "fresh"]
-NEAREST: tuple[Kind, ...] = ("query", "bought", "interest", "learned", "segment", "editor")
+Kind = Literal["query", "interest", "bought", "alike", "learned", "segment", "popular", "editor", "fresh"]
+NEAREST: tuple[Kind, ...] = ("query", "bought", "alike", "interest", "learned", "segment", "editor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,8 @@ class Part(NamedTuple):
     """One signal's share of a score.
 
     A term asked for ("query") or liked before ("interest"); a course had ("bought": others who had it took this
-    one; ``term`` is its id); a word that led others here ("learned"); what people of the same segment take
+    one; "alike": this one is close to it in words; ``term`` is its id); a word that led others here ("learned");
+    what people of the same segment take
     ("segment"; ``term`` is its name); what many take ("popular"), what the house
     puts forward ("editor"), and a new course tried out ("fresh"), where ``term`` is empty. ``value`` is signed: a
     disliked term counts against. ``typed`` is what the follower wrote where that is another word than ``term``.

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
 from recsys.base import Signal, checked_half_life, decay
 
 _FAINT = 0.01  # a hundredth of a mention: gone
 _UNIT = 10_000  # stored weights are integers of this part: shorter than decimals, and written twice as fast
+_NEWEST = 8  # words asked for last that are remembered in their order
+_REFUSED = 20  # things wanted no more; beyond them the oldest go
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
@@ -25,9 +27,12 @@ class Profile:
 
     One common moment is exact: with the same half-life for all, a term keeps its share of the sum wherever the
     clock of the sum stands. Not shared between threads: read, learn, write back.
+
+    ``newest`` are the words asked for last, the latest first; ``refused`` is what is wanted no more: it does not
+    fade.
     """
 
-    __slots__ = ("_at", "_half_life_days", "_limit", "_weights")
+    __slots__ = ("_at", "_half_life_days", "_limit", "_weights", "newest", "refused")
 
     def __init__(self, *, half_life_days: float = 30.0, limit: int = 60) -> None:
         if limit < 1:
@@ -36,6 +41,8 @@ class Profile:
         self._limit = limit
         self._at = 0.0
         self._weights: dict[str, float] = {}
+        self.newest: tuple[str, ...] = ()
+        self.refused: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self._weights)
@@ -74,24 +81,42 @@ class Profile:
 
     def forget(self, term: str) -> bool:
         """Drop a term, liked or disliked; False when it was not there."""
+        self.newest = tuple(each for each in self.newest if each != term)
+        self.refused = tuple(each for each in self.refused if each != term)
         return self._weights.pop(term, None) is not None
 
-    def forgive(self, terms: Iterable[str]) -> None:
-        """Drop those of the terms that are disliked: whoever asks for something dislikes it no longer."""
-        for term in terms:
-            if self._weights.get(term, 0.0) < 0:
-                del self._weights[term]
+    def ask(self, words: Sequence[str], now: float) -> None:
+        """Learn from a mention; whoever asks for something dislikes and refuses it no longer."""
+        for word in words:
+            if self._weights.get(word, 0.0) < 0:
+                del self._weights[word]
+        self.refused = tuple(
+            each for each in self.refused if not any(word in each or each in word for word in words)
+        )
+        self.newest = tuple(dict.fromkeys((*words, *self.newest)))[:_NEWEST]
+        self.learn(Signal.MENTION, words, now)
+
+    def refuse(self, things: Sequence[str], words: Sequence[str], now: float) -> None:
+        """Remember ``things`` as wanted no more, and dislike the ``words`` they are made of."""
+        for word in words:
+            self.forget(word)
+        self.learn(Signal.DISLIKE, words, now)
+        self.refused = tuple(dict.fromkeys((*self.refused, *things)))[-_REFUSED:]
 
     def to_json(self) -> str:
-        """Return the profile as one short line: ``{"at":seconds,"w":{term:ten-thousandths}}``."""
+        """Return the profile as one short line: ``{"at":seconds,"w":{term:ten-thousandths},"new":[],"no":[]}``.
+
+        The newest words and the refused things are left out where there are none.
+        """
         weights = {term: round(weight * _UNIT) for term, weight in self._weights.items()}
-        return _encode({"at": self._at, "w": weights})
+        lists = (("new", self.newest), ("no", self.refused))
+        return _encode({"at": self._at, "w": weights} | {key: words for key, words in lists if words})
 
     @classmethod
     def from_json(cls, text: str, *, half_life_days: float = 30.0, limit: int = 60) -> Self:
         """Return the profile that ``to_json`` wrote; ValueError when the text is anything else."""
         profile = cls(half_life_days=half_life_days, limit=limit)
-        profile._at, profile._weights = _read(text)
+        profile._at, profile._weights, profile.newest, profile.refused = _read(text)
         if len(profile._weights) > limit:
             profile._prune(())
         return profile
@@ -121,12 +146,13 @@ def _vector(terms: Mapping[str, float] | Iterable[str]) -> Mapping[str, float]:
     return dict.fromkeys(words, share)
 
 
-def _read(text: str) -> tuple[float, dict[str, float]]:
+def _read(text: str) -> tuple[float, dict[str, float], tuple[str, ...], tuple[str, ...]]:
     try:
         raw: Any = json.loads(text)
         at, weights = raw["at"], raw["w"]
         if math.isfinite(at) and all(map(math.isfinite, weights.values())):
-            return float(at), {term: weight / _UNIT for term, weight in weights.items()}
+            newest, refused = (tuple(map(str, raw.get(key, ()))) for key in ("new", "no"))
+            return float(at), {term: weight / _UNIT for term, weight in weights.items()}, newest, refused
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
         pass
     raise ValueError("this text is not a profile")

@@ -89,8 +89,8 @@ def reason(found: Recommendation, mode: str, shelf: Shelf, levels: Collection[st
     held = [part for part in asked if shelf.says(found.item_id, part.term)]
     if not held:
         return f"和「{shelf.spell(asked[0].term)}」沾点边"
-    whole = set(_whole([part.term for part in held]))
-    said = [part.term for part in held if not part.typed and part.term in whole]
+    wrote = whole([part.typed or part.term for part in held])
+    said = [part.term for part in held if not part.typed and part.term in wrote]
     if said and not (held[0].typed and said[0] in levels):
         return f"因为你提到「{'」「'.join(map(shelf.spell, said[:2]))}」"
     return f"这门讲「{shelf.spell(held[0].term)}」"
@@ -104,6 +104,9 @@ def _strongest(part: Part | None, course_id: str, shelf: Shelf) -> str:
         case "bought":
             title = shelf.title(part.term)
             return f"学过《{title}》的人也学这门" if title else "和你学过的课很搭"
+        case "alike":
+            title = shelf.title(part.term)
+            return f"和你学过的《{title}》相近" if title else "和你学过的课相近"
         case "interest":
             return f"因为你关注「{shelf.spell(part.term)}」"
         case "learned":
@@ -122,7 +125,7 @@ def _followed(course_id: str, shelf: Shelf) -> str:
     return f"已有 {learners} 人在学" if learners >= SEVERAL else "可以先看看简介"
 
 
-def _whole(terms: Sequence[str]) -> list[str]:
+def whole(terms: Sequence[str]) -> list[str]:
     """Leave out the pieces of longer words that are there too."""
     return [term for term in terms if term.isascii() or not any(term != other and term in other for other in terms)]
 
@@ -466,6 +469,9 @@ def _part(part: Part, course_id: str, shelf: Shelf) -> str:
         case "bought":
             title = shelf.title(part.term)
             return f"你学过《{title}》" if title else "你学过的课"
+        case "alike":
+            title = shelf.title(part.term)
+            return f"和你学过的《{title}》相近" if title else "和你学过的课相近"
         case "learned":
             return f"聊到「{shelf.spell(part.term)}」的人学它"
         case "segment":

@@ -125,6 +125,7 @@ WORDS = {
         "query": "这次说的",
         "interest": "长期兴趣",
         "bought": "学过的课",
+        "alike": "和学过的相近",
         "learned": "别人的选择",
         "segment": "同类人群",
         "popular": "热度",

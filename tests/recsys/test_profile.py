@@ -73,6 +73,46 @@ def test_top_is_strongest_first():
     assert [term for term, _ in profile.top(2, NOON)] == ["钢琴", "ppt"]
 
 
+def test_what_is_asked_for_is_newest_and_no_longer_refused():
+    profile = a_profile((Signal.BUY, ["excel"], NOON))
+    profile.refuse(["考研英语"], ["考研", "英语"], NOON)
+    profile.ask(["钢琴"], NOON)
+    profile.ask(["瑜伽", "健身"], NOON)
+    before = profile.refused
+    profile.ask(["英语"], NOON)
+
+    assert before == ("考研英语",)
+    assert profile.refused == ()
+    assert profile.newest == ("英语", "瑜伽", "健身", "钢琴")
+    assert profile.weights(NOON)["英语"] == pytest.approx(1.0)
+    assert profile.weights(NOON)["考研"] < 0
+
+
+def test_what_is_refused_is_no_longer_the_newest_and_does_not_fade():
+    profile = Profile()
+    profile.ask(["英语", "瑜伽"], NOON)
+    profile.refuse(["英语"], ["英语"], NOON)
+    profile.learn(Signal.BUY, ["钢琴"], NOON + 3_000 * DAY)
+
+    assert profile.newest == ("瑜伽",)
+    assert profile.refused == ("英语",)
+    assert list(profile.weights(NOON)) == ["钢琴"]
+
+
+def test_newest_and_refused_words_come_back_from_the_text_and_stay_few():
+    profile = Profile()
+    for at in range(30):
+        profile.refuse([f"旧{at}"], [], NOON)
+        profile.ask([f"新-{at}"], NOON)
+    again = Profile.from_json(profile.to_json())
+
+    assert (again.newest, again.refused) == (profile.newest, profile.refused)
+    assert again.newest[0] == "新-29"
+    assert len(again.newest) == 8
+    assert again.refused[-1] == "旧29"
+    assert len(again.refused) == 20
+
+
 def test_forgetting_leaves_no_trace():
     profile = a_profile((Signal.BUY, ["瑜伽", "钢琴"], NOON))
 
@@ -144,6 +184,7 @@ def test_a_smaller_limit_applies_to_what_was_stored():
         '{"at":1,"w":{"a":"b"}}',
         '{"at":1,"w":{"a":NaN}}',
         '{"at":1,"w":[]}',
+        '{"at":1,"w":{},"no":1}',
     ],
 )
 def test_text_that_is_no_profile_is_refused(text):

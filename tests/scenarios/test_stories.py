@@ -227,7 +227,86 @@ def test_whom_a_course_is_for_is_no_interest_and_their_boredom_no_refusal(live):
 
 
 def test_asking_what_to_learn_next_is_asking_for_a_recommendation(live):
-    async def story(world):
-        return await talk(world, "我想学瑜伽", "接下来学什么")
+    asked = ("接下来学什么", "我学完了，接下来学什么")
 
-    assert "瑜伽" in live(story)["接下来学什么"]
+    async def story(world):
+        await world.say(ANNA, "我想学瑜伽")
+        return [await world.say(ANNA, line) for line in asked]
+
+    for answer in live(story):
+        assert answer.startswith("给你挑了这几门")
+        assert "瑜伽" in titles(answer)[0]
+
+
+def test_no_page_and_no_popular_list_brings_back_what_was_refused(live):
+    async def story(world):
+        await talk(world, "我想学Python", "不想要编程的")
+        pages = [await world.say(ANNA, line) for line in ("推荐", *["换一批"] * 30, "热门课程", *["换一批"] * 30)]
+        wanted = await talk(world, "我的兴趣", "编程")
+        return {title for page in pages for title in titles(page)}, wanted
+
+    shown, wanted = live(story)
+
+    assert len(shown) > 100
+    assert not {"Python零基础入门课", "C++信息学竞赛基础课"} & shown
+    assert "编程" not in wanted["我的兴趣"]
+    assert "Python零基础入门课" in titles(wanted["编程"])
+
+
+def test_what_was_just_shown_after_a_refusal_is_not_shown_again(live):
+    """Nor is anything twice in one list, though what was asked for last has a place of its own."""
+
+    async def story(world):
+        return await talk(world, "健康", "不喜欢瑜伽", "推荐", "换一批")
+
+    said = live(story)
+    lists = [titles(said[line]) for line in ("不喜欢瑜伽", "推荐", "换一批")]
+
+    assert all(len(each) == 5 for each in lists)
+    assert len({title for each in lists for title in each}) == 15
+
+
+def test_a_word_of_their_own_is_quoted_where_a_longer_one_means_the_same(live):
+    async def story(world):
+        return await world.say(ANNA, "健康")
+
+    answer = live(story)
+
+    assert "因为你提到「健康」" in answer
+    assert "这门讲「健康」" not in answer
+
+
+def test_what_was_asked_for_last_has_a_place_beside_what_was_bought(tmp_path):
+    bought = ("Excel零基础快速上手", "Python数据分析实战课", "短视频账号定位与运营")
+
+    async def story(shop, simulator):
+        phone = simulator.phone("小林")
+        await phone.follow()
+        for title in bought:
+            await buy(shop, simulator, phone, title)
+        lines = ("推荐", "为什么", "最近想学弹琴", " 推荐", "我的兴趣")
+        return {line: (await phone.say(line)).text for line in lines}
+
+    said = play(story, tmp_path)
+
+    assert re.search(rf"和你学过的《(?:{'|'.join(bought)})》相近", said["推荐"])
+    assert "和你学过的《" in said["为什么"]
+    assert "成人钢琴从识谱到双手" not in titles(said["推荐"])
+    assert "成人钢琴从识谱到双手" in titles(said[" 推荐"])
+    assert re.search(r"成人钢琴从识谱到双手.*\n\s*因为你关注「钢琴」", said[" 推荐"])
+    assert not set(titles(said[" 推荐"])) & set(bought)
+    interests = said["我的兴趣"].partition("：")[2].partition("。")[0].split("、")
+    assert interests[0] == "钢琴"
+    assert not any(one != other and one in other for one in interests for other in interests)
+
+
+def test_a_subject_asked_for_last_and_then_disliked_has_no_place(live):
+    async def story(world):
+        await talk(world, "想学瑜伽", "健康", "弹琴")
+        hidden = await world.say(ANNA, "不感兴趣 1")
+        return hidden, await world.say(ANNA, "推荐")
+
+    hidden, answer = live(story)
+
+    assert "成人钢琴" in hidden
+    assert "钢琴" not in answer

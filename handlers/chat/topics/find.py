@@ -15,7 +15,7 @@ from recsys.base import Recommendation
 from recsys.search.understand import Wish
 
 SHORTEST_PHRASE = 4  # characters; a shorter rest without a content word is about nothing: 我, 就
-PERSONAL = frozenset({"bought", "interest", "learned", "segment"})
+PERSONAL = frozenset({"bought", "alike", "interest", "learned", "segment"})
 
 
 def free_text(_message: Any, turn: Turn) -> Answer:
@@ -39,9 +39,8 @@ def answer_words(text: str, turn: Turn) -> str:
 
 def _learn(turn: Turn, wish: Wish) -> None:
     """Remember what a wish is about, and no longer what it refuses."""
-    unwanted = [word for thing in wish.without for word in turn.suggestions.words(thing)]
-    if unwanted:
-        turn.suggestions.refuse(turn.tx, turn.openid, turn.profile, unwanted, turn.now)
+    if wish.without:
+        turn.suggestions.refuse(turn.tx, turn.openid, turn.profile, wish.without, turn.now)
     if words := turn.suggestions.subject(wish):
         turn.suggestions.mention(turn.tx, turn.openid, turn.profile, words, turn.now)
 
@@ -66,9 +65,16 @@ def newest(_message: Any, turn: Turn) -> Answer:
 
 
 def for_me(_message: Any, turn: Turn) -> Answer:
-    """Show what fits the profile."""
-    turn.talk.ask("find")
-    return Text(_list(turn))
+    """Show what fits the profile; right after a refusal, what its answer did not show, if that fills a list."""
+    talk = turn.talk
+    last = _wish(turn, talk.text)
+    seen = talk.seen if talk.mode == "find" and last.without and not last.subject else []
+    talk.ask("find")
+    found = _find(turn, None, set(seen))
+    if len(found.courses) < turn.chat.list_size:
+        seen, found = [], _find(turn, None, set())
+    talk.seen = seen
+    return Text(_show(turn, found))
 
 
 def free(_message: Any, turn: Turn) -> Answer:
@@ -117,7 +123,8 @@ def _find(turn: Turn, cap: int | None, seen: set[str]) -> Suggested:
     exclude = seen | turn.excluded
     size = turn.chat.list_size
     if turn.talk.mode == "popular":
-        return Suggested(turn.suggestions.popular(exclude=exclude, cap_fen=cap, k=size), answered=True)
+        found = turn.suggestions.popular(turn.person, exclude=exclude, cap_fen=cap, k=size)
+        return Suggested(found, answered=True)
     if turn.talk.mode == "new":
         wanted = [each for each in turn.shelf.newest if each not in exclude and _within(turn, each, cap)]
         return Suggested([Recommendation(each, 0.0, ()) for each in wanted[:size]], answered=True)

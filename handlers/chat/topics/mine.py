@@ -90,10 +90,14 @@ async def _ask(shop: Shop, order_nos: list[str]) -> Answer:
 
 
 def interests(_message: Any, turn: Turn) -> Answer:
-    """Show what is remembered: subjects of courses, and nothing else that may once have been kept."""
-    shelf = turn.shelf
-    liked = [term for term, _ in turn.profile.top(len(turn.profile) or 1, turn.now.timestamp())]
-    terms = [shelf.spell(term) for term in liked if term in shelf.subjects][:SHOWN_TERMS]
+    """Show what is remembered: subjects of courses, and nothing else that may once have been kept.
+
+    What was asked for last stands first; pieces of longer words are left out.
+    """
+    shelf, profile = turn.shelf, turn.profile
+    liked = [term for term, _ in profile.top(len(profile) or 1, turn.now.timestamp()) if term in shelf.subjects]
+    newest = replies.whole([term for term in profile.newest if term in liked])
+    terms = [shelf.spell(term) for term in dict.fromkeys((*newest, *replies.whole(liked)))][:SHOWN_TERMS]
     return Text(replies.my_interests(terms, personalised=turn.follower.personalised))
 
 
