@@ -21,6 +21,7 @@ from recsys.sources.base import Crowd, Floats, Ints, Singles
 
 GROUPS = 4
 RIDGES = (30.0, 300.0, 3_000.0)  # in examples; the first two trials' answer to the last one chooses
+_REST = 40  # about how many of the unlikely items stand in for all of them: time and memory do not grow with those
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,27 @@ class Examples:
     groups: Singles
     taken: NDArray[np.bool_]
     rarity: Singles
+
+    def split(self, count: int) -> tuple[Examples, Examples]:
+        """Return all but the last ``count`` questions, and those; both share the memory of this one."""
+        before = len(self.groups) - count
+        cut = int(np.searchsorted(self.question, before))
+        return (
+            Examples(
+                self.features[:cut],
+                self.question[:cut],
+                self.groups[:before],
+                self.taken[:cut],
+                self.rarity[:cut],
+            ),
+            Examples(
+                self.features[cut:],
+                self.question[cut:] - before,
+                self.groups[before:],
+                self.taken[cut:],
+                self.rarity[cut:],
+            ),
+        )
 
 
 def groups_of(crowd: Crowd, strangers: NDArray[np.bool_]) -> Singles:
@@ -69,15 +91,10 @@ class Logit:
     def fit(cls, trials: Sequence[Examples]) -> Logit:
         """Fit to all trials with the ridge under which all but the last foretell the last one best."""
         joined = pooled(trials)
-        scale = joined.features.std(axis=0).astype(np.float64) + 1e-9
-        if len(trials) == 1:
-            return cls(_solve(joined, scale, RIDGES[1]))
-        before, last = pooled(trials[:-1]), pooled(trials[-1:])
-        losses = []
-        for ridge in RIDGES:
-            beta = _solve(before, scale, ridge) * scale[:, None]
-            losses.append(_Loss(last, scale, 0.0).value(beta.ravel())[0])
-        return cls(_solve(joined, scale, RIDGES[int(np.argmin(losses))]))
+        scale = joined.features.std(axis=0) + np.float32(1e-9)
+        joined.features[:] /= scale
+        ridge = RIDGES[1] if len(trials) == 1 else _best_ridge(*joined.split(len(trials[-1].groups)))
+        return cls(_solve(joined, ridge) / scale.astype(np.float64)[:, None])
 
     def utility(self, features: Iterable[Singles], groups: Singles) -> Singles:
         """Return people x items: what the exponent says."""
@@ -100,9 +117,10 @@ def gather(
 ) -> Examples:
     """Return examples: what was taken, and a random part of what was not.
 
-    ``thin`` of the items that any feature has among its ``top``, ``rest`` of the others; ``rarity`` makes up for
-    it, so that the chances fitted are those among all ``allowed`` items.
+    ``thin`` of the items that any feature has among its ``top``, ``rest`` of the others, less where these are many;
+    ``rarity`` makes up for it, so that the chances fitted are those among all ``allowed`` items.
     """
+    rest = min(rest, _REST / taken.shape[1])
     chosen = np.zeros(taken.shape, np.bool_)
     width = min(top, taken.shape[1] - 1)
     for feature in features:
@@ -131,10 +149,10 @@ def pooled(parts: Sequence[Examples]) -> Examples:
 
 
 class _Loss:
-    """The mean negative log-likelihood of what was taken, and its gradient, in standardised weights."""
+    """The mean negative log-likelihood of what was taken, and its gradient; features come standardised."""
 
-    def __init__(self, examples: Examples, scale: Floats, ridge: float) -> None:
-        self.x = examples.features / scale.astype(np.float32)
+    def __init__(self, examples: Examples, ridge: float) -> None:
+        self.x = examples.features
         first = np.r_[True, examples.question[1:] != examples.question[:-1]]
         self.starts, self.place = np.flatnonzero(first), np.cumsum(first) - 1
         self.groups = examples.groups[examples.question]
@@ -156,9 +174,14 @@ class _Loss:
         return loss / self.count + self.penalty * float(flat @ flat) / 2, slope / self.count + self.penalty * flat
 
 
-def _solve(examples: Examples, scale: Floats, ridge: float) -> Floats:
-    loss = _Loss(examples, scale, ridge)
+def _best_ridge(before: Examples, last: Examples) -> float:
+    answers = [_Loss(last, 0.0).value(_solve(before, ridge).ravel())[0] for ridge in RIDGES]
+    return RIDGES[int(np.argmin(answers))]
+
+
+def _solve(examples: Examples, ridge: float) -> Floats:
+    loss = _Loss(examples, ridge)
     start = np.zeros(examples.features.shape[1] * examples.groups.shape[1])
     found = minimize(loss.value, start, jac=True, method="L-BFGS-B", options={"maxiter": 100, "ftol": 1e-7})
-    weights: Floats = found.x.reshape(len(scale), -1) / scale[:, None]
+    weights: Floats = found.x.reshape(examples.features.shape[1], -1)
     return weights
