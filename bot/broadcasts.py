@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot import audience
-from bot.account.mass import ADVICE, MASS_SEND, MASS_SENDALL, TOO_SOON, MassCalls
+from bot.account.mass import MASS_SEND, MASS_SENDALL, TOO_SOON, MassCalls
 from bot.audience import Wanted
 from bot.config import BroadcastSettings
 from bot.errors import AccountError, AccountUnknown, NotAllowed, NotFound
@@ -228,8 +228,3 @@ class Broadcasts:
 
 def _named(part: Part) -> tuple[str, int]:
     return part.broadcast_id, part.part
-
-
-def advice(error: AccountError) -> str:
-    """Return what an operator can do about a refused broadcast."""
-    return ADVICE.get(error.errcode, "")

@@ -31,7 +31,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
-from bot.account.advice import advice, in_chinese, rid_in
+from bot.advice import advice, in_chinese, rid_in
 
 
 class ZhikeError(Exception):

@@ -317,8 +317,11 @@ class Suggestions:
         return replace(wish, max_fen=cap_fen)
 
     def prepare(self, text: str) -> None:
-        """Work out what a text asks for ahead of a transaction, which then finds it remembered."""
-        self.shelf.search.asked(self.understand(text).subject)
+        """Cut what a text asks for into words, so that a transaction finds them remembered.
+
+        Putting misspelt words right is left to the transaction: in a long text that may take some milliseconds.
+        """
+        self.words(self.understand(text).subject)
 
     def words(self, text: str) -> tuple[str, ...]:
         """Return the words of a message that tell what somebody is interested in."""

@@ -65,8 +65,7 @@ class Recommender:
         if editor is not None:
             self._priors["editor"] = np.array(editor, np.float64)
         self._prior = sum(self._priors.values(), np.zeros(len(index)))
-        self._no_prior = np.zeros(len(index))
-        self._ties = self._no_prior if ties is None else ties
+        self._ties = np.zeros(len(index)) if ties is None else ties
 
     def recommend(
         self,
@@ -173,19 +172,6 @@ class Recommender:
         _check_call(query, 1)
         at = self._known(item_id)
         return self._evidence([*self._asked(query), *self._liked(profile), *voices]).explain([at])[0]
-
-    def similar(
-        self, item_id: str, k: int = 5, exclude: Iterable[str] = (), allow: Flags | None = None
-    ) -> list[Recommendation]:
-        """Return up to ``k`` items nearest in words, never the item itself. ValueError for an unknown item.
-
-        The score is the cosine; its parts are the shared terms, of kind "query": the item stands for the question.
-        """
-        _check_call((), k)
-        terms = dict(self.index.row(self._known(item_id)))
-        evidence = Evidence(self.index.ids, {}, self._no_prior, voices := self._voices("query", terms))
-        candidates = _open(evidence.said_by(len(voices)), self._barred([item_id, *exclude], allow))
-        return evidence.explain(self._best(candidates, evidence.total, k))
 
     def _known(self, item_id: str) -> int:
         at = self.index.position(item_id)

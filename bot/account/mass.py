@@ -11,20 +11,6 @@ from bot.errors import AccountError, AccountUnknown
 MASS_SEND, MASS_SENDALL = "/cgi-bin/message/mass/send", "/cgi-bin/message/mass/sendall"
 ALREADY_SENT = 45065  # this clientmsgid was taken before; the answer names the message
 TOO_SOON = 45066  # ... and less than a minute ago
-ADVICE: Mapping[int, str] = {
-    40003: "名单里有不属于这个公众号的 OpenID",
-    40130: "群发名单至少要 2 个人",
-    45011: "这一分钟的调用太多了，过一分钟再继续",
-    45028: "今天的群发次数用完了，明天再继续",
-    45066: "同一批刚刚发过，过一分钟再继续",
-    45159: "这个标签已被删除",
-    48001: "公众号没有群发接口的权限，要先完成微信认证",
-    48003: "到公众号后台同意群发协议",
-    48008: "公众号没有发这类消息的权限",
-    89503: "等管理员在微信里确认这台服务器的地址",
-    89504: "开启了 API 群发保护：等管理员在微信里确认，再继续",
-    89505: "开启了 API 群发保护：等管理员在微信里确认，再继续",
-}
 
 
 class MassCalls:

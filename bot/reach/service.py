@@ -19,7 +19,7 @@ from bot.ports import Messenger, Notifier
 from bot.reach.forms import Filled, Form, Forms, fill, values_of
 from bot.reach.hours import QuietHours
 from bot.reach.kinds import Channel, Manner, manner
-from bot.reach.verdicts import ADVICE, VERDICTS, Verdict
+from bot.reach.verdicts import FOR_ALL, VERDICTS, Verdict
 from bot.store import Tx
 from bot.store.reach import Sending, SendingState
 
@@ -187,8 +187,8 @@ class Reach:
         if verdict is None:
             self._give_back(tx, row, way)
             return False
-        if error.errcode in ADVICE:
-            log.error("reach.shut way=%s errcode=%s cure=%s", way.channel, detail, ADVICE[error.errcode])
+        if verdict in FOR_ALL:
+            log.error("reach.shut way=%s errcode=%s cure=%s", way.channel, detail, error.advice)
         self._verdicts[verdict](tx, row, way, error, now)
         return True
 

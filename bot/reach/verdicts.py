@@ -35,12 +35,4 @@ VERDICTS: Mapping[int, Verdict] = {
     47003: Verdict.FORM,  # a field's value is not of its type
     40165: Verdict.FORM,  # the page of the mini-program is wrong
 }
-ADVICE: Mapping[int, str] = {
-    48001: "the account has no permission: is it verified, and is the interface granted in the console?",
-    48004: "the interface was blocked: read the notices in the console",
-    45009: "the daily calls are used up: wait for midnight, or clear_quota",
-    40037: "the template id is wrong: copy it again from the console",
-    43116: "the template is restricted: choose another one in the console",
-    40249: "the template carries marketing content: reword its fields",
-    47003: "a field is not of the type its name says: compare config.toml with the template",
-}
+FOR_ALL = (Verdict.CHANNEL, Verdict.FORM)  # shut for every follower: the operator is to know

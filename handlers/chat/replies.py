@@ -18,6 +18,14 @@ ERASE = "确认删除我的数据"  # never a link: it is to be typed
 SHOWN_TITLES = 5
 LONGEST_TITLE = 24
 STARTERS = ("热门课程", "免费课程", "我想学数据分析")
+MEDIA = {
+    "image": "图片",
+    "voice": "语音",
+    "video": "视频",
+    "shortvideo": "小视频",
+    "location": "位置",
+    "link": "链接",
+}
 LIMITS: Mapping[str, str] = {"price": "价格", "level": "难度", "length": "时长"}
 ORDER_STATES: Mapping[OrderState, str] = {
     OrderState.PENDING: "待付款",
@@ -564,6 +572,11 @@ def goodbye() -> str:
 def wordless() -> str:
     """Answer a message of pictures and marks alone."""
     return f"收到～用一句话告诉我想学什么吧，比如「摄影」；或看看{tap('热门课程', '热门课程')}。"
+
+
+def medium(kind: str) -> str:
+    """Name what a message of some kind holds."""
+    return MEDIA.get(kind, "内容")
 
 
 def media(kind: str) -> str:

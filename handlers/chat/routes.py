@@ -115,7 +115,7 @@ def voice(message: Any, turn: Turn) -> Answer | Later:
     if (answer := _for_people(message, turn)) is not None:
         return answer
     if not turn.said:
-        return Text(turn.word("media", replies.media("语音"), kind="语音"))
+        return desk.media(message, turn)
     return _answer(message, turn) or Text(f"{replies.heard(turn.said)}\n{find.answer_words(turn.said, turn)}")
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 import click
 
-from bot.broadcasts import UNDER_WAY, Audience, advice
-from bot.errors import AccountError, AccountUnknown, NotAllowed, NotFound
+from bot.broadcasts import UNDER_WAY, Audience
+from bot.errors import NotFound, ZhikeError
 from bot.mailing import LEAST_READERS, Broadcast, Part, PartState
 from bot.shop import Shop
 from bot.store import Tx
@@ -74,13 +73,13 @@ def preview(desk: Desk, /, openid: str, as_json: bool, **options: Any) -> None:
         content = content_of(shop, choice)
         if openid and not content:
             raise click.UsageError("--to 要和 --text 或 --file 一起用")
-        chosen, left = _run(_look(shop, choice))
+        chosen, left = asyncio.run(_look(shop, choice))
         if as_json:
             show([_row(chosen, left, choice, content)], as_json=True, empty="")
         else:
             _describe(chosen, left, choice, content)
         if openid:
-            _run(shop.broadcasts.mass.preview(openid, content))
+            asyncio.run(shop.broadcasts.mass.preview(openid, content))
             click.echo(f"已发给 {openid} 预览", err=as_json)
 
 
@@ -119,7 +118,7 @@ def status(desk: Desk, broadcast_id: str, sync: bool, as_json: bool) -> None:
     if sync:
         desk.serving()
         with desk.shop() as shop:
-            _run(shop.broadcasts.ask(broadcast_id))
+            asyncio.run(shop.broadcasts.ask(broadcast_id))
     with desk.store() as store:
         if not broadcast_id:
             rows = store.write_now(lambda tx: [_summary(each, tx) for each in tx.broadcasts.all()])
@@ -159,7 +158,7 @@ def _begin(shop: Shop, choice: Choice, *, dry_run: bool, yes: bool) -> str:
     content = content_of(shop, choice)
     if not content:
         raise Failure("要发的文字是空的")
-    chosen, left = _run(_look(shop, choice))
+    chosen, left = asyncio.run(_look(shop, choice))
     _describe(chosen, left, choice, content)
     if dry_run:
         click.echo("只是试算，什么也没有发")
@@ -171,11 +170,11 @@ def _begin(shop: Shop, choice: Choice, *, dry_run: bool, yes: bool) -> str:
     if not yes:
         confirm(f"确定发给 {len(chosen.openids)} 人？发出后不能撤回")
     made = shop.broadcasts.write_down(chosen, content, words=choice.words, course_id=choice.course_id)
-    return _run(made).broadcast_id
+    return asyncio.run(made).broadcast_id
 
 
 def _send(shop: Shop, number: str, *, ask: bool) -> None:
-    parts = _run(shop.broadcasts.parts(_run(shop.broadcasts.get(number)).broadcast_id))
+    parts = asyncio.run(shop.broadcasts.parts(asyncio.run(shop.broadcasts.get(number)).broadcast_id))
     due = [part for part in parts if part.state in UNDER_WAY]
     if not due:
         click.echo(f"{number} 没有要继续的；用 broadcast status {number} 看结果")
@@ -184,25 +183,14 @@ def _send(shop: Shop, number: str, *, ask: bool) -> None:
         confirm(f"{number} 还有 {len(due)} 批、{sum(part.people for part in due)} 人，确定继续")
     try:
         with click.progressbar(length=sum(part.people for part in parts), label="群发") as bar:
-            _run(shop.broadcasts.send(number, bar.update))
-    except (Failure, NotAllowed) as error:
+            asyncio.run(shop.broadcasts.send(number, bar.update))
+    except ZhikeError as error:
         raise Failure(f"{error}\n没有发完；之后用 broadcast send --resume {number} 继续，已发的不会重发") from None
-    parts = _run(shop.broadcasts.parts(number))
+    parts = asyncio.run(shop.broadcasts.parts(number))
     sent = sum(part.people for part in parts if part.state is PartState.SENT)
     click.echo(f"已交给微信，共 {sent} 人；几分钟后用 broadcast status {number} 看结果")
     if any(part.state is PartState.LOST for part in parts):
         raise Failure(f"有的批次结果不明已超过一天，没有重发；用 broadcast status {number} 查看，到公众号后台核对")
-
-
-def _run(work: Coroutine[Any, Any, T]) -> T:
-    """Run something that may ask WeChat; a refusal becomes a sentence with what to do about it."""
-    try:
-        return asyncio.run(work)
-    except AccountUnknown as error:
-        raise Failure(f"微信没有给出明确的答复（{error.errmsg}），过一分钟再试") from None
-    except AccountError as error:
-        hint = advice(error)
-        raise Failure(f"{error}{f'：{hint}' if hint else ''}") from None
 
 
 # ---- afterwards ----

@@ -11,22 +11,14 @@ from typing import Any
 import click
 
 from bot import channels, doors
-from bot.errors import AccountError, AccountUnknown, NotAllowed, NotFound
+from bot.errors import NotAllowed, NotFound
 from bot.ports import BEIJING, SystemClock
 from bot.store import Tx
 from bot.store.channels import Channel
-from handlers.cli.common import Desk, Failure, sentences, show
+from handlers.cli.common import Desk, sentences, show
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 UNSAFE = re.compile(r'[\\/:*?"<>|\x00-\x1f]')
-ADVICE = {
-    40013: "AppID 不对，检查 [wechat] app_id",
-    40125: "AppSecret 不对，检查 [wechat] app_secret",
-    40164: "这台机器的 IP 不在白名单里，到公众平台“基本配置”里加上",
-    45009: "今天的接口次数用完了，明天再试",
-    45029: "永久二维码已满 10 万个，改用 --days",
-    48001: "账号没有这个权限：带参数的二维码只有已认证的服务号能用",
-}
 
 
 @click.group("qr", help="渠道二维码：生成、重新保存、列出。")
@@ -52,12 +44,7 @@ def create(desk: Desk, scene: str, course_id: str, days: int | None, permanent: 
         channels.check_file(path)
         clock = SystemClock()
         account = doors.account(config, store, clock)
-        try:
-            made, former = asyncio.run(channels.create(store, account, clock, wish))
-        except AccountUnknown as error:
-            raise Failure(f"微信没有给出明确的答复（{error.errmsg}），稍后再试一次") from None
-        except AccountError as error:
-            raise Failure(f"{error}。{ADVICE.get(error.errcode, '')}".rstrip("。")) from None
+        made, former = asyncio.run(channels.create(store, account, clock, wish))
     if former is not None and former.course_id != course_id:
         click.echo(f"注意：这个渠道原来{_leads(former)}，以前印出去的码也一起改了")
     _save(made, path)

@@ -28,6 +28,7 @@ PAIR_MARK = "~"  # keeps pairs of characters apart from words of two characters
 _CJK = re.compile("[\u3400-\u9fff]+")
 _CHUNK = re.compile("[\u3400-\u9fff]+|[a-z0-9+#.]+")
 _LONGEST_WINDOW = 6
+_LONGEST_CORRECTED = 60  # characters; whoever writes more says enough without its slips
 _LONG = 3  # characters; of a shorter word nothing may be known, and only its sound is trusted
 _REMEMBERED = 8_192  # words, and windows of text, whose other forms are kept at hand
 _REAL_WORD = 20  # jieba's count (of 60 million) from which a word is no typing error
@@ -98,7 +99,7 @@ class Wording:
         known = {word for word in words if self._knows(word)}
         known.update(meant)
         yield from self._latin(subject, known)
-        for run in _CJK.findall(subject):
+        for run in _CJK.findall(subject[:_LONGEST_CORRECTED]):
             yield from self._chinese(self._stretches(run, words, known))
 
     def _knows(self, word: str) -> bool:

@@ -8,7 +8,7 @@ from bot import privacy
 from bot.errors import CannotBuy, NotAllowed, NotFound, Obstacle, PayRejected, PayUnknown
 from bot.models import CourseStatus, OrderState, RefundState, TradeType
 from tests.scenarios.conftest import StoppedClock
-from tests.scenarios.world import COURSE, FEN, go_to_the_till, play
+from tests.scenarios.world import COURSE, FEN, go_to_the_till, pay_twice, play
 
 
 class Twice:
@@ -35,24 +35,12 @@ class Twice:
         return self.simulator.pay.trade(number).refunded
 
 
-async def paid_twice(shop, simulator):
-    """Pay the code of the page, then the sheet that should have been closed; let the way back be refused."""
-    phone = simulator.phone()
-    till = await go_to_the_till(simulator, phone)
-    code = await shop.orders.checkout(till.order_no, TradeType.NATIVE, "")
-    await simulator.pay.pay_anyway(till.out_trade_no, phone.openid)
-    await simulator.pay.scan(code.prepay, phone.openid)
-    simulator.faults.refunds_refused = 1
-    await shop.jobs.run_due()
-    return Twice(shop, simulator, till.order_no)
-
-
 def tell(story, tmp_path):
     """Tell a story of an order that was paid twice, two minutes later."""
     clock = StoppedClock()
 
     async def told(shop, simulator):
-        twice = await paid_twice(shop, simulator)
+        twice = Twice(shop, simulator, (await pay_twice(shop, simulator)).order_no)
         clock.forward(minutes=2)
         return await story(twice, clock)
 

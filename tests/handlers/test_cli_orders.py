@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from bot.config import SECTIONS
-from bot.models import OrderState, TradeType
+from bot.models import OrderState
 from handlers.cli import main
-from tests.scenarios.world import COURSE, FEN, TITLE, go_to_the_till, play
+from tests.scenarios.world import COURSE, FEN, TITLE, go_to_the_till, pay_twice, play
 
 WHY = ("--reason", "不想学了")
 
@@ -61,13 +61,7 @@ def at_the_desk_twice(story, tmp_path):
     """Tell ``story(counter, till)`` of an order paid twice, whose second payment WeChat would not give back."""
 
     async def told(shop, simulator):
-        phone = simulator.phone()
-        till = await go_to_the_till(simulator, phone)
-        code = await shop.orders.checkout(till.order_no, TradeType.NATIVE, "")
-        await simulator.pay.pay_anyway(till.out_trade_no, phone.openid)
-        await simulator.pay.scan(code.prepay, phone.openid)
-        simulator.faults.refunds_refused = 1
-        await shop.jobs.run_due()
+        till = await pay_twice(shop, simulator)
         return await story(Counter(shop, simulator, tmp_path), till)
 
     return play(told, tmp_path)

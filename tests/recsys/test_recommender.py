@@ -183,14 +183,6 @@ def test_allow_limits_whom_to_show_even_among_the_popular(board):
     assert recommender.popular(allow=allow, exclude=["瑜伽-2", "ppt-1"]) == []
 
 
-def test_similar_items_are_of_the_same_subject_and_never_itself(recommender):
-    found = recommender.similar("瑜伽-2", 3)
-
-    assert sorted(ids(found)) == ["瑜伽-1", "瑜伽-3", "瑜伽-4"]
-    assert all(0 < one.score <= 1 + 1e-9 for one in found)
-    assert ids(recommender.similar("瑜伽-2", 1, exclude=["瑜伽-1"])) == ["瑜伽-3"]
-
-
 def test_editing_one_item_changes_the_answer(tokenizer, board):
     items = a_board()
     items[0] = dataclasses.replace(items[0], title="水彩入门", tags=("水彩",))
@@ -225,7 +217,6 @@ def test_senseless_calls_are_refused(board, recommender):
         lambda: recommender.recommend(allow=np.ones(len(board))),
         lambda: recommender.recommend(profile={"瑜伽": float("nan")}),
         lambda: recommender.explain("nowhere"),
-        lambda: recommender.similar("nowhere"),
         lambda: Recommender(board, np.ones(3)),
         lambda: Recommender(board, {"瑜伽-1": 2.0}),
         lambda: Recommender(board, {"瑜伽-1": float("nan")}),

@@ -13,6 +13,7 @@ from tornado.testing import bind_unused_port
 
 from bot import doors
 from bot.config import from_mapping
+from bot.models import TradeType
 from bot.ports import SystemClock
 from bot.shop import open_shop
 from bot.simulator import Simulator, SimulatorKeys, SimulatorSettings
@@ -97,6 +98,18 @@ async def go_to_the_till(simulator, phone):
     placed = await press_buy(simulator, phone)
     assert placed["state"] == "pay", placed
     return Till(placed["order_no"], placed["bridge"]["package"].removeprefix("prepay_id="))
+
+
+async def pay_twice(shop, simulator):
+    """Pay the code of the page, then the sheet that should have been closed; let the way back be refused."""
+    phone = simulator.phone()
+    till = await go_to_the_till(simulator, phone)
+    code = await shop.orders.checkout(till.order_no, TradeType.NATIVE, "")
+    await simulator.pay.pay_anyway(till.out_trade_no, phone.openid)
+    await simulator.pay.scan(code.prepay, phone.openid)
+    simulator.faults.refunds_refused = 1
+    await shop.jobs.run_due()
+    return till
 
 
 def told_paid(phone):

@@ -14,7 +14,6 @@ QR_PREFIX = "qrscene_"
 RECEIPT_PREFIX = "last_trade_no_"
 SCENE = 64  # WeChat's own limit
 DETAIL = len(QR_PREFIX) + SCENE
-MEDIA = {"image": "图片", "video": "视频", "shortvideo": "小视频", "location": "位置", "link": "链接"}
 
 
 def follow(message: Any, turn: Turn) -> Answer:
@@ -123,7 +122,7 @@ def wordless(_message: Any, turn: Turn) -> Answer:
 
 def media(message: Any, turn: Turn) -> Answer:
     """Acknowledge what cannot be read."""
-    kind = MEDIA.get(message.type, "内容")
+    kind = replies.medium(message.type)
     return Text(turn.word("media", replies.media(kind), kind=kind))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -154,19 +154,19 @@ def _show(turn: Turn, found: Suggested, head: str = "") -> str:
         return turn.word("empty_shop", replies.empty_shop()) if not turn.shelf.courses else replies.no_more()
     talk.show([each.item_id for each in found.courses])
     turn.suggestions.shown(turn.tx, turn.openid, found.courses, turn.now)
-    head = head or _head(turn, found)
+    wish = _wish(turn, talk.text)
+    head = head or _head(turn, found, wish)
     if not found.answered and not found.relaxed:
         talk.text = ""
-    return replies.course_list(head, _lines(turn, found.courses))
+    return replies.course_list(head, _lines(turn, found.courses, wish.refining))
 
 
-def _head(turn: Turn, found: Suggested) -> str:
+def _head(turn: Turn, found: Suggested, wish: Wish) -> str:
     talk = turn.talk
     if talk.mode == "popular":
         return replies.popular_head(known=turn.shelf.learners_known)
     if talk.mode == "new":
         return replies.new_head()
-    wish = _wish(turn, talk.text)
     if found.relaxed:
         return replies.relaxed_head(found.relaxed)
     named, corrected = turn.suggestions.named(wish, found.courses)
@@ -184,9 +184,8 @@ def _head(turn: Turn, found: Suggested) -> str:
     return replies.found_head(words)
 
 
-def _lines(turn: Turn, found: Sequence[Recommendation]) -> list[str]:
+def _lines(turn: Turn, found: Sequence[Recommendation], levels: Collection[str]) -> list[str]:
     shelf, mode, number_of_list = turn.shelf, turn.talk.mode, turn.talk.turn
-    levels = _wish(turn, turn.talk.text).refining if turn.talk.text else ()
     return [
         replies.course_line(
             number, shelf.courses[each.item_id], replies.reason(each, mode, shelf, levels), number_of_list

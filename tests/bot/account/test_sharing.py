@@ -9,9 +9,9 @@ import logging
 import pytest
 
 from bot import doors
-from bot.account.advice import ADVICE, in_chinese
 from bot.account.jssdk import signature
 from bot.account.tokens import ACCESS_TOKEN, TokenKeeper
+from bot.advice import ADVICE, in_chinese
 from bot.config import from_mapping
 from bot.errors import AccountBusy, AccountError, AccountSilent, AccountUnknown
 from bot.simulator import Simulator, SimulatorKeys, SimulatorSettings

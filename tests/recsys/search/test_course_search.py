@@ -63,6 +63,13 @@ def test_a_correction_is_told(sample) -> None:
     assert hit.matches[0].corrected
 
 
+def test_slips_are_put_right_near_the_start_of_a_text_only(sample) -> None:
+    told = "我家住在河边每天早上都要走很远的路才能到车站" * 3
+
+    assert "数据分析" in {each.says for each in sample.asked(f"数剧分析,{told}")}
+    assert "数据分析" not in {each.says for each in sample.asked(f"{told},数剧分析")}
+
+
 def test_a_word_typed_well_is_not_called_a_correction(sample) -> None:
     assert not any(
         match.corrected and match.term in "数据分析" for match in sample.search("数据分析").hits[0].matches
