@@ -81,6 +81,8 @@ class Obstacle(StrEnum):
     IN_WECHAT_ONLY = "in_wechat_only"
     SETTLED = "settled"
     OVER = "over"
+    OFFER_GONE = "offer_gone"
+    NOT_TO_GIVE = "not_to_give"
 
 
 class CannotBuy(NotAllowed):

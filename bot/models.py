@@ -19,6 +19,22 @@ class CourseStatus(StrEnum):
     RETIRED = "retired"
 
 
+class Kind(StrEnum):
+    """What an item of the catalogue is; each kind is granted in its own way once it is paid."""
+
+    COURSE = "course"
+    BUNDLE = "bundle"
+    MEMBERSHIP = "membership"
+
+
+class Purpose(StrEnum):
+    """What somebody buys for: to learn themselves, to give away, or as a seat in a group."""
+
+    OWN = "own"
+    GIFT = "gift"
+    GROUP = "group"
+
+
 class OrderState(StrEnum):
     """What has become of an order."""
 
@@ -78,6 +94,7 @@ class Course:
     mini_program_path: str = ""
     article_url: str = ""
     created_at: datetime | None = None
+    kind: Kind = Kind.COURSE
 
     @property
     def free(self) -> bool:
@@ -119,10 +136,23 @@ ANONYMOUS = "anon-"  # begins the alias that takes the place of a forgotten pers
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """A wish to buy one course at one price; title and price are frozen when it is placed.
+class Line:
+    """One step from the list price to what is paid: what it is, what it adds (or takes off), and by which offer.
 
-    ``openid`` is empty for an order placed in a browser outside WeChat until its payer is known.
+    ``kind`` "list" begins every quote; the others take off. ``ref`` names the offer (a coupon, a bundle).
+    """
+
+    kind: str
+    amount_fen: int
+    ref: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A wish to buy one item at one price; title, price and its lines are frozen when it is placed.
+
+    ``openid`` is empty for an order placed in a browser outside WeChat until its payer is known. ``lines`` add up
+    to ``amount_fen``; ``ref`` names the group of a seat.
     """
 
     order_no: str
@@ -137,6 +167,9 @@ class Order:
     paid_attempt: str = ""
     source: str = ""
     session: str = ""
+    purpose: Purpose = Purpose.OWN
+    ref: str = ""
+    lines: tuple[Line, ...] = ()
 
     @property
     def owner(self) -> str:

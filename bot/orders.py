@@ -10,10 +10,9 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
 
 from bot import refunding
 from bot.errors import (
@@ -32,15 +31,17 @@ from bot.models import (
     Attempt,
     AttemptState,
     Course,
-    Entitlement,
     Order,
     OrderState,
+    Purpose,
     Refund,
     RefundFacts,
     RefundState,
     Trade,
     TradeType,
 )
+from bot.offers.delivery import Deliveries
+from bot.offers.quoting import Ask, Quote, Quoting, Wish
 from bot.ports import Clock, PayGateway, PrepayOrder
 from bot.refunding import UNFINISHED
 from bot.store import Store, Tx
@@ -54,6 +55,7 @@ QUERY_DELAYS = (5, 30, 60, 180, 300, 600, 1800)
 REFUND_DELAYS = (60, 300, 1800, 7200, 21600, 86400)
 GRACE = timedelta(seconds=30)
 LEAST_TIME_TO_PAY = timedelta(minutes=2)
+NO_WISH = Wish()
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
@@ -96,14 +98,6 @@ class Merchant:
     mch_id: str
 
 
-class BuyObserver(Protocol):
-    """Told, inside the transaction, that a course became somebody's, so that interests can follow."""
-
-    def bought(self, tx: Tx, openid: str, course: Course, now: datetime) -> None:
-        """Note the signal."""
-        ...
-
-
 def new_order_no(now: datetime) -> str:
     """Return a number nobody can guess: the day for people, fifty random bits for the rest."""
     return f"ZK{now:%y%m%d}" + "".join(secrets.choice(ALPHABET) for _ in range(10))
@@ -131,14 +125,16 @@ class Orders:
         *,
         merchant: Merchant,
         order_minutes: int,
-        observer: BuyObserver,
+        quoting: Quoting,
+        deliveries: Deliveries,
     ) -> None:
         self._store = store
         self._gateway = gateway
         self._clock = clock
         self._merchant = merchant
         self._lifetime = timedelta(minutes=order_minutes)
-        self._observer = observer
+        self._quoting = quoting
+        self._deliveries = deliveries
         self._wake: Callable[[], None] = _nobody
 
     def on_news(self, wake: Callable[[], None]) -> None:
@@ -147,42 +143,65 @@ class Orders:
 
     # Placing -----------------------------------------------------------------------------------------------
 
+    def quote_in(self, tx: Tx, openid: str, course: Course, now: datetime, wish: Wish = NO_WISH) -> Quote:
+        """Return what an item costs somebody this moment; ``CannotBuy`` when the wish cannot be met."""
+        return self._quoting.quote(tx, Ask(openid, course, wish, now))
+
     def place_in(
-        self, tx: Tx, openid: str, course_id: str, now: datetime, *, source: str = "", session: str = ""
+        self,
+        tx: Tx,
+        openid: str,
+        course_id: str,
+        now: datetime,
+        *,
+        source: str = "",
+        session: str = "",
+        wish: Wish = NO_WISH,
     ) -> Placed:
         """Decide, inside a transaction, what a wish to buy comes to; see ``place``."""
         course = tx.courses.get(course_id)
         if course is None:
             raise NotFound(f"没有课程 {course_id}")
-        pending = tx.orders.pending(openid, course_id, session)
-        if openid and tx.entitlements.get(openid, course_id):
+        delivery = self._deliveries.of(wish.purpose, course.kind)
+        pending = tx.orders.pending(openid, course_id, session, wish.purpose)
+        if openid and delivery.owned(tx, openid, course):
             return Placed(Outcome.OWNED, course, ended=self._end(tx, pending, now))
         if not course.on_sale:
             raise CannotBuy(Obstacle.OFF_SALE)
-        if course.free:
-            if not openid:
-                raise CannotBuy(Obstacle.IN_WECHAT_ONLY)
-            tx.entitlements.grant(Entitlement(openid, course_id, "free", "", now))
-            self._observer.bought(tx, openid, course, now)
-            return Placed(Outcome.GRANTED, course, ended=self._end(tx, pending, now))
+        quote = self.quote_in(tx, openid, course, now, wish)
+        if not quote.total_fen and not openid:
+            raise CannotBuy(Obstacle.IN_WECHAT_ONLY)
         for order in pending:
-            if order.amount_fen == course.price_fen and order.expires_at - now > LEAST_TIME_TO_PAY:
+            same = (order.lines, order.ref) == (quote.lines, wish.group)
+            if same and quote.total_fen and order.expires_at - now > LEAST_TIME_TO_PAY:
                 others = [each for each in pending if each is not order]
                 return Placed(Outcome.TO_PAY, course, order, self._end(tx, others, now))
+        free = course.free and wish.purpose is Purpose.OWN
         order = Order(
-            order_no=new_order_no(now),
+            order_no="" if free else new_order_no(now),
             openid=openid,
             course_id=course_id,
             title=course.title,
-            amount_fen=course.price_fen,
+            amount_fen=quote.total_fen,
             state=OrderState.PENDING,
             created_at=now,
             expires_at=now + self._lifetime,
             source=source,
             session=session,
+            purpose=wish.purpose,
+            ref=wish.group,
+            lines=quote.lines,
         )
-        tx.orders.add(order)
-        return Placed(Outcome.TO_PAY, course, order, self._end(tx, pending, now))
+        if not free:  # a free course is simply theirs: there is nothing to account for
+            tx.orders.add(order)
+            self._quoting.placed(tx, order)
+        if quote.total_fen:
+            return Placed(Outcome.TO_PAY, course, order, self._end(tx, pending, now))
+        if not free:
+            tx.orders.pay(order.order_no, "", openid, now)
+            self._quoting.paid(tx, order, now)
+        delivery.give(tx, order, course, now)
+        return Placed(Outcome.GRANTED, course, ended=self._end(tx, pending, now))
 
     def _end(self, tx: Tx, orders: Iterable[Order], now: datetime) -> tuple[str, ...]:
         """Let the time of unpaid orders be over: nothing new can be paid, and what may be is queried and closed."""
@@ -197,8 +216,10 @@ class Orders:
             ended.append(order.order_no)
         return tuple(ended)
 
-    async def place(self, openid: str, course_id: str, *, source: str = "", session: str = "") -> Placed:
-        """Order a course: free ones are granted at once, owned ones not sold twice, an open order is reused.
+    async def place(
+        self, openid: str, course_id: str, *, source: str = "", session: str = "", wish: Wish = NO_WISH
+    ) -> Placed:
+        """Order an item: what costs nothing is granted at once, owned ones not sold twice, an open order is reused.
 
         An open order at another price, or with too little time left, is replaced and ends as if it were over time.
         ``openid`` may be empty outside WeChat; then the order belongs to the browser ``session`` until its payer
@@ -206,7 +227,8 @@ class Orders:
         """
         now = self._clock.now()
         placed = await self._store.write(
-            lambda tx: self.place_in(tx, openid, course_id, now, source=source, session=session), durable=True
+            lambda tx: self.place_in(tx, openid, course_id, now, source=source, session=session, wish=wish),
+            durable=True,
         )
         log.info("order.placed course=%s outcome=%s", course_id, placed.outcome)
         if placed.ended:
@@ -419,14 +441,17 @@ class Orders:
         if not owner:
             tx.anomalies.add("no_payer", attempt.out_trade_no, "已付款，但微信没有给出付款人", now)
             return Booked.ANOMALY
-        if not tx.entitlements.grant(Entitlement(owner, order.course_id, "order", order.order_no, now)):
-            return self._second(tx, order, attempt, owner, now)
+        order = replace(order, openid=owner)
         course = tx.courses.get(order.course_id)
-        assert course is not None, "an order cannot exist without its course"
-        self._observer.bought(tx, owner, course, now)
-        self._end(tx, tx.orders.pending(owner, order.course_id, order.session), now)
+        assert course is not None, "an order cannot exist without its item"
+        delivery = self._deliveries.of(order.purpose, course.kind)
+        gone = self._quoting.paid(tx, order, now)
+        news = "" if gone else delivery.give(tx, order, course, now)
+        if not news:
+            return self._second(tx, order, attempt, owner, now)
+        self._end(tx, tx.orders.pending(owner, order.course_id, order.session, order.purpose), now)
         payload = {"order_no": order.order_no, "course_id": order.course_id, "title": order.title}
-        tx.outbox.put("paid", order.order_no, owner, {**payload, "amount_fen": attempt.total_fen}, now, due=now)
+        tx.outbox.put(news, order.order_no, owner, {**payload, "amount_fen": attempt.total_fen}, now, due=now)
         return Booked.PAID
 
     def _second(self, tx: Tx, order: Order, attempt: Attempt, owner: str, now: datetime) -> Booked:
@@ -475,6 +500,7 @@ class Orders:
         unclear = [each for each in tx.attempts.of(order_no) if each.state in UNSETTLED]
         if order is None or unclear or order.expires_at > self._clock.now():
             return False
+        self._quoting.ended(tx, order, self._clock.now())
         return tx.orders.cancel(order_no)
 
     async def _cancel_over(self, order_no: str) -> None:
@@ -668,7 +694,13 @@ class Orders:
         if order.paid_attempt == attempt.out_trade_no:
             tx.orders.mark_refunded(order.order_no, whole=whole)
             if whole:
-                tx.entitlements.revoke(order.openid, order.course_id, order.order_no)
+                self._take_back(tx, order, now)
         if order.owner:
             payload = {"title": order.title, "amount_fen": refund.amount_fen, "order_no": order.order_no}
             tx.outbox.put("refunded", refund.out_refund_no, order.owner, payload, now, due=now)
+
+    def _take_back(self, tx: Tx, order: Order, now: datetime) -> None:
+        course = tx.courses.get(order.course_id)
+        assert course is not None, "an order cannot exist without its item"
+        self._deliveries.of(order.purpose, course.kind).take_back(tx, order)
+        self._quoting.refunded(tx, order, now)

@@ -14,8 +14,10 @@ from bot.broadcasts import Broadcasts
 from bot.config import Config
 from bot.counters import Counters
 from bot.jobs import Jobs
-from bot.models import OutboxRow
+from bot.models import Kind, OutboxRow
 from bot.nightly import Nightly
+from bot.offers.delivery import CourseDelivery, Deliveries
+from bot.offers.quoting import Quoting
 from bot.orders import Merchant, Orders
 from bot.outbox import Outbox
 from bot.ports import Clock, Messenger, Notifier, OAuth, PayGateway, SystemClock
@@ -81,7 +83,8 @@ def open_shop(
         clock,
         merchant=Merchant(config.wechat.app_id, config.pay.mch_id),
         order_minutes=config.pay.order_minutes,
-        observer=suggestions,
+        quoting=Quoting(),
+        deliveries=Deliveries({Kind.COURSE: CourseDelivery(suggestions)}),
     )
     reach = Reach(
         messenger or account,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from bot.models import Course, CourseStatus, Lesson
+from bot.models import Course, CourseStatus, Kind, Lesson
 from bot.store.rows import Row, Rows, epoch, instant
 
 COURSE = (
     "course_id, title, price_fen, status, subtitle, teacher, category, tags, description, level, minutes,"
-    " cover_url, created_at, mini_program_appid, mini_program_path, article_url"
+    " cover_url, created_at, mini_program_appid, mini_program_path, article_url, kind"
 )
 
 
@@ -32,6 +32,7 @@ def _course(row: Row) -> Course:
         mini_program_appid=row[13],
         mini_program_path=row[14],
         article_url=row[15],
+        kind=Kind(row[16]),
     )
 
 
@@ -53,6 +54,7 @@ def _values(course: Course, now: datetime) -> tuple[object, ...]:
         course.mini_program_appid,
         course.mini_program_path,
         course.article_url,
+        course.kind.value,
     )
 
 
@@ -81,13 +83,13 @@ class Courses:
     def put_many(self, courses: Iterable[Course], now: datetime) -> None:
         """Add or replace courses; the day a course was first seen stays."""
         self._rows.run_many(
-            f"insert into courses ({COURSE}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            f"insert into courses ({COURSE}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " on conflict (course_id) do update set title = excluded.title, price_fen = excluded.price_fen,"
             " status = excluded.status, subtitle = excluded.subtitle, teacher = excluded.teacher,"
             " category = excluded.category, tags = excluded.tags, description = excluded.description,"
             " level = excluded.level, minutes = excluded.minutes, cover_url = excluded.cover_url,"
             " mini_program_appid = excluded.mini_program_appid, mini_program_path = excluded.mini_program_path,"
-            " article_url = excluded.article_url",
+            " article_url = excluded.article_url, kind = excluded.kind",
             [_values(course, now) for course in courses],
         )
 

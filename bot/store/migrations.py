@@ -416,3 +416,12 @@ def m013_service(db: Database) -> None:
         pk="id",
     )
     db.table("left_messages").create_index(["openid"])
+
+
+@migrations()
+def m014_offers(db: Database) -> None:
+    """Items of other kinds than courses; what an order is for, and the lines of its price."""
+    db.execute("alter table courses add column kind text not null default 'course'")
+    for column, default in (("purpose", "own"), ("ref", ""), ("lines", "[]")):
+        db.execute(f"alter table orders add column {column} text not null default '{default}'")
+    db.execute("create index idx_orders_ref on orders (ref) where ref <> ''")

@@ -5,6 +5,7 @@ Every change of state is a compare-and-swap: it names the states it may start fr
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -13,8 +14,10 @@ from bot.models import (
     Attempt,
     AttemptState,
     Entitlement,
+    Line,
     Order,
     OrderState,
+    Purpose,
     Refund,
     RefundState,
     TradeType,
@@ -23,7 +26,7 @@ from bot.store.rows import Row, Rows, epoch, instant, instant_or_none
 
 ORDER = (
     "order_no, openid, course_id, title, amount_fen, state, created_at, expires_at, paid_at, paid_attempt,"
-    " source, session"
+    " source, session, purpose, ref, lines"
 )
 ATTEMPT = (
     "out_trade_no, order_no, trade_type, payer, total_fen, request, state, created_at, time_expire, prepay,"
@@ -48,6 +51,9 @@ def _order(row: Row) -> Order:
         paid_attempt=row[9],
         source=row[10],
         session=row[11],
+        purpose=Purpose(row[12]),
+        ref=row[13],
+        lines=tuple(Line(*each) for each in json.loads(row[14])),
     )
 
 
@@ -106,7 +112,7 @@ class Orders:
     def add(self, order: Order) -> None:
         """Write a new order down, with the channel by which its buyer came last."""
         self._rows.run(
-            f"insert into orders ({ORDER}, channel) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+            f"insert into orders ({ORDER}, channel) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
             " coalesce((select channel from arrivals where openid = ?), ''))",
             order.order_no,
             order.openid,
@@ -120,15 +126,19 @@ class Orders:
             order.paid_attempt,
             order.source,
             order.session,
+            order.purpose.value,
+            order.ref,
+            json.dumps([[each.kind, each.amount_fen, each.ref] for each in order.lines]),
             order.openid,
         )
 
-    def pending(self, openid: str, course_id: str, session: str) -> list[Order]:
-        """Return the open orders of a follower (or, outside WeChat, of a browser session) for a course."""
+    def pending(self, openid: str, course_id: str, session: str, purpose: Purpose = Purpose.OWN) -> list[Order]:
+        """Return the open orders of a follower (or, outside WeChat, of a browser session) for an item."""
         rows = self._rows.all(
-            f"select {ORDER} from orders where course_id = ? and state = 'PENDING'"
+            f"select {ORDER} from orders where course_id = ? and state = 'PENDING' and purpose = ?"
             " and openid = ? and (openid <> '' or session = ?) order by created_at desc",
             course_id,
+            purpose.value,
             openid,
             session,
         )
