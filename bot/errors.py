@@ -83,6 +83,9 @@ class Obstacle(StrEnum):
     OVER = "over"
     OFFER_GONE = "offer_gone"
     NOT_TO_GIVE = "not_to_give"
+    NO_GROUP = "no_group"
+    IN_GROUP = "in_group"
+    GROUP_FULL = "group_full"
 
 
 class CannotBuy(NotAllowed):

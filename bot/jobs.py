@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -59,11 +59,13 @@ class Jobs:
         counters: Counters,
         pause_seconds: float,
         keep_unfollowed: timedelta,
+        money_rounds: Sequence[Callable[[], Awaitable[int]]] = (),
         tag: Callable[[], Awaitable[int | None]] | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._orders = orders
+        self._money_rounds = money_rounds
         self._outbox = outbox
         self._suggestions = suggestions
         self._texts = texts
@@ -143,13 +145,19 @@ class Jobs:
         """Ask WeChat Pay, under a lease that is kept for as long as its answers take."""
         if not await self._lease_money():
             return None
-        work = asyncio.ensure_future(self._orders.run_due())
+        work = asyncio.ensure_future(self._settle())
         try:
             while not (await asyncio.wait({work}, timeout=BEAT_SECONDS))[0]:
                 await self._lease_money()
         finally:
             work.cancel()  # does nothing to work that is done
         return work.result()
+
+    async def _settle(self) -> int:
+        done = await self._orders.run_due()
+        for work in self._money_rounds:
+            done += await work()
+        return done
 
     async def _lease_money(self) -> bool:
         now = self._clock.now()

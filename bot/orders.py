@@ -98,6 +98,22 @@ class Merchant:
     mch_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Unwanted:
+    """Why a payment goes back by itself: for the books, for the payer's receipt, and the kind of news."""
+
+    anomaly: str
+    detail: str
+    reason: str
+    news: str
+
+
+TWICE = Unwanted("double_payment", "同一门课付了两次，第二笔自动退款", "重复付款，原路退回", "paid_twice")
+TOO_LATE = Unwanted(
+    "offer_gone", "付款到账时优惠或名额已经没有了，自动退款", "优惠已结束，原路退回", "paid_too_late"
+)
+
+
 def new_order_no(now: datetime) -> str:
     """Return a number nobody can guess: the day for people, fifty random bits for the rest."""
     return f"ZK{now:%y%m%d}" + "".join(secrets.choice(ALPHABET) for _ in range(10))
@@ -417,9 +433,10 @@ class Orders:
         paid_at = trade.success_time or now
         if not tx.orders.pay(order.order_no, attempt.out_trade_no, owner, paid_at):
             return self._second(tx, order, attempt, owner, now)
-        if order.state is OrderState.CANCELLED:
+        booked = self._grant(tx, order, attempt, owner, now)
+        if booked is Booked.PAID and order.state is OrderState.CANCELLED:
             tx.anomalies.add("late_payment", attempt.out_trade_no, "订单过期后才收到付款，已照常开通", now)
-        return self._grant(tx, order, attempt, owner, now)
+        return booked
 
     def _mismatch(self, trade: Trade, attempt: Attempt | None) -> str:
         """Say in what a report does not fit us; empty when it does."""
@@ -446,21 +463,27 @@ class Orders:
         assert course is not None, "an order cannot exist without its item"
         delivery = self._deliveries.of(order.purpose, course.kind)
         gone = self._quoting.paid(tx, order, now)
-        news = "" if gone else delivery.give(tx, order, course, now)
+        if gone:
+            return self._send_back(tx, order, attempt, TOO_LATE, now)
+        news = delivery.give(tx, order, course, now)
         if not news:
             return self._second(tx, order, attempt, owner, now)
         self._end(tx, tx.orders.pending(owner, order.course_id, order.session, order.purpose), now)
-        payload = {"order_no": order.order_no, "course_id": order.course_id, "title": order.title}
+        payload = {"order_no": order.order_no, "course_id": order.course_id, "title": order.title, "ref": order.ref}
         tx.outbox.put(news, order.order_no, owner, {**payload, "amount_fen": attempt.total_fen}, now, due=now)
         return Booked.PAID
 
     def _second(self, tx: Tx, order: Order, attempt: Attempt, owner: str, now: datetime) -> Booked:
         """Give back a payment for what the follower has already: an order paid twice, or a course bought twice."""
-        tx.anomalies.add("double_payment", attempt.out_trade_no, "同一门课付了两次，第二笔自动退款", now)
-        self._add_refund(tx, order, attempt, attempt.total_fen, "重复付款，原路退回", now)
-        if owner:
+        return self._send_back(tx, replace(order, openid=owner), attempt, TWICE, now)
+
+    def _send_back(self, tx: Tx, order: Order, attempt: Attempt, why: Unwanted, now: datetime) -> Booked:
+        """Refund a payment by itself, note it for a person, and tell its payer."""
+        tx.anomalies.add(why.anomaly, attempt.out_trade_no, why.detail, now)
+        self._add_refund(tx, order, attempt, attempt.total_fen, why.reason, now)
+        if order.owner:
             payload = {"order_no": order.order_no, "title": order.title, "amount_fen": attempt.total_fen}
-            tx.outbox.put("paid_twice", attempt.out_trade_no, owner, payload, now, due=now)
+            tx.outbox.put(why.news, attempt.out_trade_no, order.owner, payload, now, due=now)
         return Booked.SECOND
 
     # Asking and expiring -----------------------------------------------------------------------------------

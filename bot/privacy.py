@@ -78,7 +78,9 @@ def forget(tx: Tx, openid: str) -> int:
     The caller has made sure that nothing is ``unsettled``.
     """
     kept = len(tx.orders.of(openid, limit=EVERY))
-    tx.orders.anonymise(openid, f"{ANONYMOUS}{secrets.token_hex(10)}")
+    alias = f"{ANONYMOUS}{secrets.token_hex(10)}"
+    tx.orders.anonymise(openid, alias)
+    tx.groups.anonymise(openid, alias)
     tx.followers.forget(openid)
     log.info("privacy.forgotten orders_kept=%d", kept)
     return kept

@@ -70,6 +70,13 @@ def find(tx: Tx, order_no: str, payment: str = "") -> Refundable:
     raise NotAllowed(f"订单 {order_no} 已经全部退款，没有可退的钱")
 
 
+def begun(tx: Tx, order: Order) -> bool:
+    """Tell whether a refund of the payment that bought the order stands in the books and is not dead."""
+    return any(
+        each.out_trade_no == order.paid_attempt and each.state not in DEAD for each in tx.refunds.of(order.order_no)
+    )
+
+
 def check_moment(found: Refundable, now: datetime) -> None:
     """Refuse while another refund of the payment is unfinished, or too fresh for WeChat to take a second one."""
     if found.unfinished:

@@ -14,9 +14,10 @@ from bot.broadcasts import Broadcasts
 from bot.config import Config
 from bot.counters import Counters
 from bot.jobs import Jobs
-from bot.models import Kind, OutboxRow
+from bot.models import Kind, OutboxRow, Purpose
 from bot.nightly import Nightly
 from bot.offers.delivery import CourseDelivery, Deliveries
+from bot.offers.groups import GroupBuying, GroupDelivery, GroupPrice
 from bot.offers.quoting import Quoting
 from bot.orders import Merchant, Orders
 from bot.outbox import Outbox
@@ -83,8 +84,10 @@ def open_shop(
         clock,
         merchant=Merchant(config.wechat.app_id, config.pay.mch_id),
         order_minutes=config.pay.order_minutes,
-        quoting=Quoting(),
-        deliveries=Deliveries({Kind.COURSE: CourseDelivery(suggestions)}),
+        quoting=Quoting((GroupPrice(),)),
+        deliveries=Deliveries(
+            {Kind.COURSE: CourseDelivery(suggestions)}, {Purpose.GROUP: GroupDelivery(suggestions)}
+        ),
     )
     reach = Reach(
         messenger or account,
@@ -110,6 +113,7 @@ def open_shop(
         counters=counters,
         pause_seconds=config.recsys.refresh_seconds,
         keep_unfollowed=timedelta(days=config.chat.keep_unfollowed_days),
+        money_rounds=(GroupBuying(store, orders, clock).run_due,),
         tag=tagging.level_if_due,
     )
     orders.on_news(jobs.wake)

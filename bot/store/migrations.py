@@ -23,6 +23,7 @@ OPTIONAL = frozenset(
         "next_at",
         "next_query_at",
         "paid_at",
+        "stopped_at",
         "resolved_at",
         "transaction_id",
         "unfollowed_at",
@@ -425,3 +426,57 @@ def m014_offers(db: Database) -> None:
     for column, default in (("purpose", "own"), ("ref", ""), ("lines", "[]")):
         db.execute(f"alter table orders add column {column} text not null default '{default}'")
     db.execute("create index idx_orders_ref on orders (ref) where ref <> ''")
+
+
+@migrations()
+def m021_groups(db: Database) -> None:
+    """Courses that people may buy together, the groups that form, and the seats in them."""
+    _table(
+        db,
+        "group_deals",
+        {
+            "deal_id": int,
+            "course_id": str,
+            "size": int,
+            "price_fen": int,
+            "hours": int,
+            "until": int,
+            "most_groups": int,
+            "created_at": int,
+            "stopped_at": int,
+        },
+        pk="deal_id",
+        foreign_keys=[("course_id", "courses", "course_id")],
+    )
+    db.table("group_deals").create_index(["course_id"])
+    _table(
+        db,
+        "groups",
+        {
+            "group_id": str,
+            "deal_id": int,
+            "course_id": str,
+            "size": int,
+            "price_fen": int,
+            "state": str,
+            "opened_at": int,
+            "ends_at": int,
+        },
+        pk="group_id",
+        foreign_keys=[("deal_id", "group_deals", "deal_id")],
+    )
+    db.table("groups").create_index(["deal_id"])
+    db.execute("create index idx_groups_forming on groups (ends_at) where state = 'FORMING'")
+    _table(
+        db,
+        "group_seats",
+        {"order_no": str, "group_id": str, "openid": str, "state": str},
+        pk="order_no",
+        foreign_keys=[("group_id", "groups", "group_id"), ("order_no", "orders", "order_no")],
+    )
+    db.table("group_seats").create_index(["openid"])
+    db.execute(
+        "create unique index idx_group_seats_once on group_seats (group_id, openid)"
+        " where state in ('HELD', 'TAKEN')"
+    )
+    db.execute("create index idx_group_seats_return on group_seats (group_id) where state = 'RETURN'")

@@ -7,6 +7,7 @@ from bot.store.broadcasts import Broadcasts
 from bot.store.catalogue import Courses, Lessons, PopularityScores, Trials
 from bot.store.channels import Arrivals, Channels
 from bot.store.figures import Figures
+from bot.store.groups import Groups
 from bot.store.inbox import Messages
 from bot.store.menus import Menus
 from bot.store.money import Anomalies, Attempts, Entitlements, Notices, Orders, Refunds
@@ -36,6 +37,7 @@ class Tx:
         "events",
         "figures",
         "followers",
+        "groups",
         "interests",
         "leases",
         "left_messages",
@@ -77,6 +79,7 @@ class Tx:
         self.attempts = Attempts(rows)
         self.refunds = Refunds(rows)
         self.entitlements = Entitlements(rows)
+        self.groups = Groups(rows)
         self.notices = Notices(rows)
         self.anomalies = Anomalies(rows)
         self.tokens = Tokens(rows)

@@ -26,6 +26,12 @@ MEDIA = {
     "location": "位置",
     "link": "链接",
 }
+GROUP_STATES: Mapping[str, str] = {
+    "forming": "还差 {missing} 人",
+    "full": "已成团，课程已开通",
+    "failed": "没有成团，已全额退款",
+    "return": "已退出，退款中",
+}
 LIMITS: Mapping[str, str] = {"price": "价格", "level": "难度", "length": "时长"}
 ORDER_STATES: Mapping[OrderState, str] = {
     OrderState.PENDING: "待付款",
@@ -424,8 +430,10 @@ def nothing_to_pay() -> str:
     return "没有待付款的订单。付过款但没开通的话，回复「我付了」，我马上去查。"
 
 
-def checked_payment(titles: Sequence[str]) -> str:
-    """Say what a fresh look at WeChat Pay found."""
+def checked_payment(titles: Sequence[str], together: Sequence[str] = ()) -> str:
+    """Say what a fresh look at WeChat Pay found; ``together`` are paid seats in groups."""
+    if together and not titles:
+        return f"查到了，{'、'.join(f'《{title}》' for title in together)}的拼团已付款，回复「我的拼团」看进度。"
     if titles:
         return f"查到了，{'、'.join(f'《{title}》' for title in titles)}已开通，回复「我的课程」开始学习。"
     return "微信那边暂时没有查到新的付款。刚付完可能要等一会儿，稍后再回复「我付了」；仍有问题请回复「人工」。"
@@ -600,6 +608,62 @@ def paid(title: str, amount_fen: int, order_no: str, url: str) -> str:
 def paid_twice(title: str, amount_fen: int) -> str:
     """Tell about a payment that goes back."""
     return f"《{title}》你已经有了，多付的 {yuan(amount_fen)} 会自动原路退回，不用操作。"
+
+
+def paid_too_late(title: str, amount_fen: int) -> str:
+    """Tell about a payment whose offer or seat was gone when it came in."""
+    return f"《{title}》的付款到账时，优惠或名额已经没有了，{yuan(amount_fen)} 会自动原路退回，不用操作。"
+
+
+def group_seat(title: str, amount_fen: int, url: str) -> str:
+    """Tell that a seat in a group is paid, and how to fill the others."""
+    return (
+        f"付款成功，《{title}》的拼团给你留了名额（{yuan(amount_fen)}）。\n"
+        f"{link(url, '点这里看进度、发给朋友')}；凑满人马上开通，到时间没凑满会自动全额退款。"
+    )
+
+
+def group_full(title: str, url: str) -> str:
+    """Tell that a group is full and the course theirs."""
+    return f"拼团成功，《{title}》已开通！{link(url, '点这里开始学习')}，以后回复「我的课程」随时打开。"
+
+
+def group_failed(title: str, amount_fen: int) -> str:
+    """Tell that a group did not come about."""
+    return (
+        f"《{title}》的团到时间没凑满，你付的 {yuan(amount_fen)} 会自动全额退回。想学可以再开一个团，或单独购买。"
+    )
+
+
+def group_offer(size: int, price_fen: int, url: str) -> str:
+    """Offer to buy a course together, below its card."""
+    return f"{size} 人拼团每人 {yuan(price_fen)}：{link(url, '点这里开团')}"
+
+
+def my_groups(rows: Sequence[tuple[str, str, int, str]]) -> str:
+    """List somebody's groups: title, state in words, how many are missing, and the address of each."""
+    if not rows:
+        return "你还没有参加拼团。打开一门课，有拼团价的会写在下面。"
+    lines = [
+        f"· {link(url, title)}\n   {GROUP_STATES[state].format(missing=missing)}"
+        for title, state, missing, url in rows
+    ]
+    tail = (
+        [f"不想等了，回复「{tap('退出拼团', '退出拼团')}」，钱全额退回。"]
+        if any(r[1] == "forming" for r in rows)
+        else []
+    )
+    return "\n".join(["你的拼团：", *lines, *tail])
+
+
+def left_group(title: str, amount_fen: int) -> str:
+    """Confirm that a seat was given up."""
+    return f"已退出《{title}》的拼团，{yuan(amount_fen)} 会全额原路退回，到账时间以银行为准。"
+
+
+def no_group_to_leave() -> str:
+    """Answer 退出拼团 when no group is forming."""
+    return f"你没有正在等人的拼团。想退已经开通的课，回复「{tap('退款', '退款')}」。"
 
 
 def refunded(title: str, amount_fen: int) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from bot.texts.book import Said
 from handlers.chat import reading, replies
 from handlers.chat.answers import Answer, Later, Text
-from handlers.chat.topics import card, desk, find, mine, notified, person, reports
+from handlers.chat.topics import card, desk, find, mine, notified, person, reports, together
 from handlers.chat.turn import Turn
 
 Topic = Callable[[Any, Turn], Answer | Later]
@@ -30,6 +30,8 @@ COMMANDS: tuple[tuple[str, Topic], ...] = (
     ("为什么 为啥 理由", find.why),
     ("我的课程 我的课 继续学习", mine.courses),
     ("我的订单 订单", mine.orders),
+    ("我的拼团 拼团 拼团进度", together.mine),
+    ("退出拼团 取消拼团", together.leave),
     ("继续支付 继续付款 付款 支付 去付款 去支付", mine.continue_paying),
     ("取消订单 取消支付 取消付款 不买了 不想买了", mine.cancel_order),
     ("我付了 我付过了 付了没开通 没开通 付款了 我付款了 已付款 我已付款", mine.i_paid),

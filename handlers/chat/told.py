@@ -20,6 +20,14 @@ def teller(public_url: str) -> Callable[[OutboxRow], str]:
                 return replies.paid(title, fen, str(told["order_no"]), url)
             case "paid_twice":
                 return replies.paid_twice(title, fen)
+            case "paid_too_late":
+                return replies.paid_too_late(title, fen)
+            case "group_seat":
+                return replies.group_seat(title, fen, f"{public_url}/group/{told['ref']}")
+            case "group_full":
+                return replies.group_full(title, f"{public_url}/learn/{told['course_id']}")
+            case "group_failed":
+                return replies.group_failed(title, fen)
             case "refunded":
                 return replies.refunded(title, fen)
             case "human":

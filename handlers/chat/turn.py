@@ -80,6 +80,10 @@ class Turn:
         """Return the address of the course page; the query tells where from, never who."""
         return f"{self.shop.config.server.public_url}/c/{course.course_id}?from={source}"
 
+    def group_link(self, course: Course) -> str:
+        """Return the address at which a group for a course is opened."""
+        return f"{self.shop.config.server.public_url}/c/{course.course_id}/group"
+
     def lesson_link(self, course_id: str) -> str:
         """Return the address of the lessons."""
         return f"{self.shop.config.server.public_url}/learn/{course_id}"

@@ -94,6 +94,19 @@ HEADINGS = {
     "left_messages": "待处理留言",
     "served_until": "人工服务到",
     "served_by": "接待客服",
+    "deal_id": "编号",
+    "size": "成团人数",
+    "hours": "几小时内凑满",
+    "most_groups": "最多几个团",
+    "forming": "进行中",
+    "full": "已成团",
+    "stopped_at": "停止时间",
+    "group_id": "团",
+    "group_state": "状态",
+    "paid": "已付款",
+    "held": "待付款",
+    "opened_at": "开团时间",
+    "ends_at": "截止",
 }
 WORDS = {
     "status": {"draft": "草稿", "published": "已上架", "retired": "已下架"},
@@ -132,6 +145,7 @@ WORDS = {
         "editor": "主推",
         "fresh": "新课",
     },
+    "group_state": {"FORMING": "进行中", "FULL": "已成团", "FAILED": "没有成团"},
     "source": {"found": "推送前的线上菜单", "push": "推送", "rollback": "恢复", "delete": "删除"},
 }
 WORDS["kind"] = WORDS["basis"]

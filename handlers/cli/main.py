@@ -15,6 +15,7 @@ from handlers.cli import (
     demo,
     doctor,
     followers,
+    groups,
     menu,
     messages,
     orders,
@@ -72,6 +73,7 @@ main.add_command(demo.demo)
 main.add_command(courses.group)
 main.add_command(followers.group)
 main.add_command(orders.group)
+main.add_command(groups.group)
 main.add_command(messages.group)
 main.add_command(messages.talks)
 main.add_command(qr.group)

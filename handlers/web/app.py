@@ -14,6 +14,7 @@ from bot.store import Tx
 from handlers.chat.inbox import Inbox
 from handlers.chat.robot import Robot
 from handlers.web.gateway import Gateway
+from handlers.web.groups import group_routes
 from handlers.web.metrics import Metrics
 from handlers.web.mydata import MyData
 from handlers.web.notices import PayNotice
@@ -61,6 +62,7 @@ def make_app(shop: Shop) -> Application:
             ("/healthz", Health),
             ("/metrics", Metrics, {"shop": shop}),
             *page_routes(shop),
+            *group_routes(shop),
             ("/my-data", MyData, {"shop": shop}),
         ],
         cookie_secret=cookie_secret(shop),

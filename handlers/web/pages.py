@@ -19,8 +19,9 @@ import segno
 from tornado.web import Finish, RequestHandler
 
 from bot.errors import AccountError, AlreadyPaid, CannotBuy, NotFound, PayRejected, PayUnknown
-from bot.models import Attempt, Course, OrderState, TradeType
-from bot.orders import Outcome, Placed
+from bot.models import Attempt, Course, Order, OrderState, Purpose, TradeType
+from bot.offers.quoting import Wish
+from bot.orders import NO_WISH, Outcome, Placed
 from bot.shop import Shop
 from bot.store import Tx
 from handlers.chat.replies import yuan
@@ -182,9 +183,15 @@ class CoursePage(Page):
         course, owned = await self.course(course_id)
         if self.openid and not owned:
             await self.learn_from(Signal.VIEW, course)
-        lessons = await self._shop.store.read(lambda tx: tx.lessons.of(course_id))
+        now = self._shop.clock.now()
+        lessons, deal = await self._shop.store.read(
+            lambda tx: (tx.lessons.of(course_id), tx.groups.running(course_id, now))
+        )
         self.render(
             "course.html",
+            together=f"{deal.size} 人拼团价 {yuan(deal.price_fen)}"
+            if deal and course.on_sale and not owned
+            else "",
             course=course,
             owned=owned,
             lessons=lessons,
@@ -196,12 +203,11 @@ class CoursePage(Page):
         )
 
 
-class PlaceOrder(Page):
-    """The button of the course page: places the order and answers with what the page must do next."""
+class Paying(Page):
+    """A page with a button that places an order and is answered with what it must do next."""
 
-    async def post(self, course_id: str) -> None:
+    async def sell(self, course_id: str, wish: Wish = NO_WISH) -> None:
         """Answer JSON: ``state`` is owned, pay, scan, paid, retry or refused."""
-        self.require_same_site()
         if self.in_wechat and not self.openid:
             self.finish({"state": "refused", "why": "session"})
             return
@@ -210,7 +216,9 @@ class PlaceOrder(Page):
             self.finish({"state": "refused", "why": "no_pay"})
             return
         try:
-            placed = await shop.orders.place(self.openid, course_id, source=source, session=self._session.sid)
+            placed = await shop.orders.place(
+                self.openid, course_id, source=source, session=self._session.sid, wish=wish
+            )
             self.finish(await self._next(placed))
         except AlreadyPaid:
             self.finish({"state": "paid"})
@@ -238,6 +246,15 @@ class PlaceOrder(Page):
         return {"state": "scan", "order_no": number, "qr": _qr(attempt.prepay)}
 
 
+class PlaceOrder(Paying):
+    """The button of the course page."""
+
+    async def post(self, course_id: str) -> None:
+        """Sell the course; see ``sell``."""
+        self.require_same_site()
+        await self.sell(course_id)
+
+
 class OrderStatePage(Page):
     """What a waiting page asks: only our own records answer, after a fresh question to WeChat if need be."""
 
@@ -254,7 +271,7 @@ class OrderStatePage(Page):
         if order.state is OrderState.PENDING:
             await self._ask(order_no)
             order = await self._shop.store.read(lambda tx: tx.orders.get(order_no)) or order
-        self.finish({"state": order.state.value, "learn": f"/learn/{order.course_id}"})
+        self.finish({"state": order.state.value, "learn": _landing(order)})
 
     async def _ask(self, order_no: str) -> None:
         """Ask WeChat about attempts that are a few seconds old, each at most once in a few seconds."""
@@ -269,6 +286,11 @@ class OrderStatePage(Page):
             if now - attempt.created_at >= ASK_AFTER:
                 await self._shop.store.write(_asked(attempt.out_trade_no, now + ASK_AFTER))
                 await self._shop.orders.sync_attempt(attempt.out_trade_no)
+
+
+def _landing(order: Order) -> str:
+    """Return where to go from a paid order."""
+    return f"/group/{order.ref}" if order.purpose is Purpose.GROUP else f"/learn/{order.course_id}"
 
 
 def _asked(out_trade_no: str, until: datetime) -> Callable[[Tx], None]:

@@ -26,7 +26,10 @@ def open_card(course: Course, turn: Turn, source: str) -> str:
         turn.suggestions.touch(turn.tx, turn.openid, turn.profile, Signal.CLICK, course, turn.now)
     if course.free:
         return replies.free_card(course)
-    return replies.card(course, turn.course_link(course, source), turn.chat.refund_note)
+    shown = replies.card(course, turn.course_link(course, source), turn.chat.refund_note)
+    deal = turn.tx.groups.running(course.course_id, turn.now)
+    together = replies.group_offer(deal.size, deal.price_fen, turn.group_link(course)) if deal else ""
+    return "\n".join(part for part in (shown, together) if part)
 
 
 def claim(_message: Any, turn: Turn) -> Answer:

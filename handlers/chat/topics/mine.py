@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from bot import privacy
-from bot.models import Course, Order, OrderState
+from bot.models import Course, Order, OrderState, Purpose
 from bot.shop import Shop
 from handlers.chat import reading, replies
 from handlers.chat.answers import Answer, Later, Text
@@ -86,7 +86,10 @@ def i_paid(_message: Any, turn: Turn) -> Later:
 
 async def _ask(shop: Shop, order_nos: list[str]) -> Answer:
     synced = [await shop.orders.sync_order(order_no) for order_no in order_nos]
-    return Text(replies.checked_payment([order.title for order in synced if order.state is OrderState.PAID]))
+    paid = [order for order in synced if order.state is OrderState.PAID]
+    opened = [order.title for order in paid if order.purpose is Purpose.OWN]
+    waiting = [order.title for order in paid if order.purpose is Purpose.GROUP]
+    return Text(replies.checked_payment(opened, waiting))
 
 
 def interests(_message: Any, turn: Turn) -> Answer:

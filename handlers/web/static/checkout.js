@@ -12,7 +12,10 @@
     off_sale: "这门课刚刚下架了，没有扣款；回公众号告诉我想学什么，我再帮你找。",
     in_wechat_only: "免费课请在微信里打开领取。",
     settled: "这笔订单已经有了结果，没有再扣款，请刷新页面看看。",
-    over: "这笔订单过了付款时间，没有扣款，请再点一次。"
+    over: "这笔订单过了付款时间，没有扣款，请再点一次。",
+    no_group: "这个团已经结束了，没有扣款。可以自己开一个团，或单独购买。",
+    in_group: "你已经在团里了，不用再付。在公众号回复「我的拼团」看进度。",
+    group_full: "名额刚被占满了，没有扣款。可以自己开一个团。"
   };
 
   function say(text) { status.textContent = text; }
@@ -61,7 +64,8 @@
     say("正在下单……");
     try {
       var from = new URLSearchParams(location.search).get("from") || "";
-      var next = await ask("/c/" + encodeURIComponent(course) + "/order?from=" + encodeURIComponent(from), "POST");
+      var place = button.dataset.order || "/c/" + encodeURIComponent(course) + "/order";
+      var next = await ask(place + "?from=" + encodeURIComponent(from), "POST");
       if (next.state === "owned") { location.replace(next.learn); }
       else if (next.state === "paid") { say("这笔订单已经付过了，正在打开课程……"); location.reload(); }
       else if (next.state === "pay") { say("请在微信里完成付款"); pay(next.order_no, next.bridge); }
