@@ -241,6 +241,13 @@ class BroadcastSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class GiftSettings:
+    """How long a gift waits for somebody; 0: for ever."""
+
+    days: int = _setting(30, _between(0, 365))
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """All settings; file names are absolute."""
 
@@ -253,6 +260,7 @@ class Config:
     reach: ReachSettings = field(default_factory=ReachSettings)
     tags: TagsSettings = field(default_factory=TagsSettings)
     broadcast: BroadcastSettings = field(default_factory=BroadcastSettings)
+    gift: GiftSettings = field(default_factory=GiftSettings)
     menu: Mapping[str, object] = field(default_factory=dict)
     forms: Forms = field(default_factory=Forms)
 
@@ -267,6 +275,7 @@ SECTIONS: Mapping[str, type] = {
     "reach": ReachSettings,
     "tags": TagsSettings,
     "broadcast": BroadcastSettings,
+    "gift": GiftSettings,
 }
 REQUIRED_TO_SERVE = ("app_id", "app_secret", "original_id", "token")
 REQUIRED_TO_SELL = ("cert_serial_no", "private_key_file", "apiv3_key", "public_key_id", "public_key_file")

@@ -214,7 +214,7 @@ class Refund:
 
 @dataclass(frozen=True, slots=True)
 class Entitlement:
-    """Whose a course is, and how it came to be theirs ("order" | "free" | "gift")."""
+    """Whose a course is, and how it came to be theirs ("order" | "free" | "gift" | "code")."""
 
     openid: str
     course_id: str

@@ -31,6 +31,7 @@ from bot.models import (
     Attempt,
     AttemptState,
     Course,
+    Line,
     Order,
     OrderState,
     Purpose,
@@ -79,7 +80,7 @@ class Booked(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """The answer to ``place``; ``order`` only when there is something to pay.
+    """The answer to ``place``; ``order`` is what is to be paid, or what cost nothing by an offer.
 
     ``ended`` are the unpaid orders that it replaces: their time is over, and the jobs query, close and cancel them.
     """
@@ -217,7 +218,35 @@ class Orders:
             tx.orders.pay(order.order_no, "", openid, now)
             self._quoting.paid(tx, order, now)
         delivery.give(tx, order, course, now)
-        return Placed(Outcome.GRANTED, course, ended=self._end(tx, pending, now))
+        return Placed(Outcome.GRANTED, course, None if free else order, ended=self._end(tx, pending, now))
+
+    def give_in(
+        self, tx: Tx, openid: str, course: Course, now: datetime, *, lines: tuple[Line, ...], source: str
+    ) -> Order | None:
+        """Give an item for nothing, with an order of ¥0 in the books; None when it is theirs already.
+
+        ``lines`` say why it costs nothing. ``CannotBuy`` when nothing is known to deliver it.
+        """
+        delivery = self._deliveries.of(Purpose.OWN, course.kind)
+        if delivery.owned(tx, openid, course):
+            return None
+        order = Order(
+            order_no=new_order_no(now),
+            openid=openid,
+            course_id=course.course_id,
+            title=course.title,
+            amount_fen=0,
+            state=OrderState.PENDING,
+            created_at=now,
+            expires_at=now,
+            source=source,
+            lines=lines,
+        )
+        tx.orders.add(order)
+        tx.orders.pay(order.order_no, "", openid, now)
+        delivery.give(tx, order, course, now)
+        self._end(tx, tx.orders.pending(openid, course.course_id, ""), now)
+        return order
 
     def _end(self, tx: Tx, orders: Iterable[Order], now: datetime) -> tuple[str, ...]:
         """Let the time of unpaid orders be over: nothing new can be paid, and what may be is queried and closed."""

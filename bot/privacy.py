@@ -81,6 +81,8 @@ def forget(tx: Tx, openid: str) -> int:
     alias = f"{ANONYMOUS}{secrets.token_hex(10)}"
     tx.orders.anonymise(openid, alias)
     tx.groups.anonymise(openid, alias)
+    tx.gifts.anonymise(openid, alias)
+    tx.codes.anonymise(openid, alias)
     tx.followers.forget(openid)
     log.info("privacy.forgotten orders_kept=%d", kept)
     return kept

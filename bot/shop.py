@@ -16,7 +16,8 @@ from bot.counters import Counters
 from bot.jobs import Jobs
 from bot.models import Kind, OutboxRow, Purpose
 from bot.nightly import Nightly
-from bot.offers.delivery import CourseDelivery, Deliveries
+from bot.offers.delivery import CourseDelivery, Deliveries, Delivery
+from bot.offers.gifts import GiftDelivery, Gifts
 from bot.offers.groups import GroupBuying, GroupDelivery, GroupPrice
 from bot.offers.quoting import Quoting
 from bot.orders import Merchant, Orders
@@ -48,6 +49,7 @@ class Shop:
     counters: Counters
     tagging: Tagging
     broadcasts: Broadcasts
+    gifts: Gifts
 
     def close(self) -> None:
         """Let go of the database."""
@@ -78,6 +80,9 @@ def open_shop(
     account = doors.account(config, store, clock)
     suggestions = Suggestions(config.recsys, tokenizer, synonyms, now=clock.now())
     counters = Counters(clock.now())
+    kinds: dict[Kind, Delivery] = {Kind.COURSE: CourseDelivery(suggestions)}
+    gift = GiftDelivery(Deliveries(kinds), days=config.gift.days)
+    deliveries = Deliveries(kinds, {Purpose.GROUP: GroupDelivery(suggestions), Purpose.GIFT: gift})
     orders = Orders(
         store,
         gateway,
@@ -85,9 +90,7 @@ def open_shop(
         merchant=Merchant(config.wechat.app_id, config.pay.mch_id),
         order_minutes=config.pay.order_minutes,
         quoting=Quoting((GroupPrice(),)),
-        deliveries=Deliveries(
-            {Kind.COURSE: CourseDelivery(suggestions)}, {Purpose.GROUP: GroupDelivery(suggestions)}
-        ),
+        deliveries=deliveries,
     )
     reach = Reach(
         messenger or account,
@@ -102,6 +105,7 @@ def open_shop(
     outbox = Outbox(store, reach, clock, tell=tell)
     tagging = Tagging(store, TagCalls(account), clock, suggestions, config.tags)
     broadcasts = Broadcasts(store, MassCalls(account), clock, suggestions, config.broadcast)
+    gifts = Gifts(store, orders, clock, deliveries)
     jobs = Jobs(
         store,
         clock,
@@ -113,7 +117,7 @@ def open_shop(
         counters=counters,
         pause_seconds=config.recsys.refresh_seconds,
         keep_unfollowed=timedelta(days=config.chat.keep_unfollowed_days),
-        money_rounds=(GroupBuying(store, orders, clock).run_due,),
+        money_rounds=(GroupBuying(store, orders, clock).run_due, gifts.run_due),
         tag=tagging.level_if_due,
     )
     orders.on_news(jobs.wake)
@@ -131,4 +135,5 @@ def open_shop(
         counters,
         tagging,
         broadcasts,
+        gifts,
     )

@@ -50,8 +50,7 @@ class CourseDelivery:
 
     def give(self, tx: Tx, order: Order, course: Course, now: datetime) -> str:
         """Give the course, and let interests follow."""
-        source = "order" if order.amount_fen else "free"
-        granted = Entitlement(order.openid, course.course_id, source, order.order_no, now)
+        granted = Entitlement(order.openid, course.course_id, _source(order), order.order_no, now)
         if not tx.entitlements.grant(granted):
             return ""
         self._observer.bought(tx, order.openid, course, now)
@@ -60,6 +59,12 @@ class CourseDelivery:
     def take_back(self, tx: Tx, order: Order) -> None:
         """Take back what this order gave, and nothing that came another way."""
         tx.entitlements.revoke(order.openid, order.course_id, order.order_no)
+
+
+def _source(order: Order) -> str:
+    if order.purpose is Purpose.GIFT:
+        return "gift"
+    return "order" if order.amount_fen else order.source if order.source == "code" else "free"
 
 
 class Deliveries:

@@ -23,7 +23,9 @@ OPTIONAL = frozenset(
         "next_at",
         "next_query_at",
         "paid_at",
+        "claimed_at",
         "stopped_at",
+        "used_at",
         "resolved_at",
         "transaction_id",
         "unfollowed_at",
@@ -480,3 +482,53 @@ def m021_groups(db: Database) -> None:
         " where state in ('HELD', 'TAKEN')"
     )
     db.execute("create index idx_group_seats_return on group_seats (group_id) where state = 'RETURN'")
+
+
+@migrations()
+def m019_gifts(db: Database) -> None:
+    """Items that somebody paid for and somebody else may have; redeem codes, of which only hashes are kept."""
+    _table(
+        db,
+        "gifts",
+        {
+            "token": str,
+            "order_no": str,
+            "giver": str,
+            "course_id": str,
+            "state": str,
+            "created_at": int,
+            "expires_at": int,
+            "greeting": str,
+            "claimed_by": str,
+            "claimed_at": int,
+        },
+        pk="token",
+        foreign_keys=[("order_no", "orders", "order_no"), ("course_id", "courses", "course_id")],
+        defaults={"greeting": "", "claimed_by": ""},
+    )
+    db.table("gifts").create_index(["order_no"], unique=True)
+    db.table("gifts").create_index(["giver"])
+    db.execute("create index idx_gifts_open on gifts (expires_at) where state in ('OPEN', 'RETURN')")
+    _table(
+        db,
+        "code_batches",
+        {
+            "batch_id": int,
+            "name": str,
+            "course_id": str,
+            "count": int,
+            "created_at": int,
+            "expires_at": int,
+            "stopped_at": int,
+        },
+        pk="batch_id",
+        foreign_keys=[("course_id", "courses", "course_id")],
+    )
+    _table(
+        db,
+        "codes",
+        {"hash": str, "batch_id": int, "used_by": str, "used_at": int},
+        pk="hash",
+        foreign_keys=[("batch_id", "code_batches", "batch_id")],
+    )
+    db.table("codes").create_index(["batch_id"])

@@ -9,7 +9,17 @@ from datetime import datetime
 from bot.models import OutboxRow
 from bot.store.rows import Row, Rows, epoch, instant
 
-ABOUT_MONEY = ("paid", "paid_twice", "refunded")  # whoever paid is told, whenever they come back
+ABOUT_MONEY = (  # whoever paid is told, whenever they come back
+    "paid",
+    "paid_twice",
+    "paid_too_late",
+    "refunded",
+    "group_seat",
+    "group_full",
+    "group_failed",
+    "gift_bought",
+    "gift_returned",
+)
 OUTBOX = "id, kind, key, openid, payload, created_at, attempts"
 
 

@@ -7,6 +7,7 @@ from bot.store.broadcasts import Broadcasts
 from bot.store.catalogue import Courses, Lessons, PopularityScores, Trials
 from bot.store.channels import Arrivals, Channels
 from bot.store.figures import Figures
+from bot.store.gifts import Codes, Gifts
 from bot.store.groups import Groups
 from bot.store.inbox import Messages
 from bot.store.menus import Menus
@@ -30,6 +31,7 @@ class Tx:
         "audience",
         "broadcasts",
         "channels",
+        "codes",
         "consents",
         "courses",
         "dislikes",
@@ -37,6 +39,7 @@ class Tx:
         "events",
         "figures",
         "followers",
+        "gifts",
         "groups",
         "interests",
         "leases",
@@ -80,6 +83,8 @@ class Tx:
         self.refunds = Refunds(rows)
         self.entitlements = Entitlements(rows)
         self.groups = Groups(rows)
+        self.gifts = Gifts(rows)
+        self.codes = Codes(rows)
         self.notices = Notices(rows)
         self.anomalies = Anomalies(rows)
         self.tokens = Tokens(rows)

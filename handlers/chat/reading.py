@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from bot.offers import codes
 from recsys.search.fold import fold
 from recsys.search.numerals import number as value_of
 from recsys.search.understand import is_subject
@@ -31,6 +32,7 @@ _NUMBER = re.compile(
 _OTHER_NUMBER = re.compile(r"[-+]?\d[\d.]*")
 _NOT_INTERESTED = re.compile(r"(?:我?对)?([^,，。;；想要]*?)我?(?:不感兴趣|没有?兴趣)的?(?:是)?([^,，。;；想要]*)")
 _PRICED = re.compile(r"(.*?)的?(?:要|是)?(?:多少钱|什么价|价格|怎么卖|怎么买|怎么收费|贵)")
+_REDEEM = re.compile(r"(?:兑换|兑换码|使用兑换码|兑)\s*[:：]?\s*([0-9a-z][0-9a-z\s-]{3,30})")
 _THIS = frozenset({"", "这个", "这门", "这门课", "这个课", "这课", "它"})
 
 
@@ -60,6 +62,17 @@ def commands(text: str) -> Iterator[str]:
         if shorter == bare:
             shorter = _BEFORE.sub("", bare, count=1) if _BEFORE.match(bare) else ""
         bare = shorter.strip(MARKS)
+
+
+def redeem(command: str) -> str | None:
+    """Return the redeem code of 「兑换 ABCD-EFGH-JKMN-P」, or of a message that is nothing else."""
+    named = _REDEEM.fullmatch(command)
+    if named is not None:
+        return named[1]
+    if len(command) <= codes.LENGTH:
+        return None
+    code = codes.read(command)
+    return command if code is not None and codes.whole(code) else None
 
 
 def number(command: str) -> int | None:

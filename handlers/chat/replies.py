@@ -32,6 +32,12 @@ GROUP_STATES: Mapping[str, str] = {
     "failed": "没有成团，已全额退款",
     "return": "已退出，退款中",
 }
+GIFT_STATES: Mapping[str, str] = {
+    "OPEN": "等人领取",
+    "CLAIMED": "已被领取",
+    "RETURN": "到期没人领，退款中",
+    "RETURNED": "已退款",
+}
 LIMITS: Mapping[str, str] = {"price": "价格", "level": "难度", "length": "时长"}
 ORDER_STATES: Mapping[OrderState, str] = {
     OrderState.PENDING: "待付款",
@@ -430,8 +436,10 @@ def nothing_to_pay() -> str:
     return "没有待付款的订单。付过款但没开通的话，回复「我付了」，我马上去查。"
 
 
-def checked_payment(titles: Sequence[str], together: Sequence[str] = ()) -> str:
-    """Say what a fresh look at WeChat Pay found; ``together`` are paid seats in groups."""
+def checked_payment(titles: Sequence[str], together: Sequence[str] = (), given: Sequence[str] = ()) -> str:
+    """Say what a fresh look at WeChat Pay found; ``together`` are paid seats in groups, ``given`` are gifts."""
+    if given and not titles and not together:
+        return f"查到了，送人的{'、'.join(f'《{title}》' for title in given)}已付款，回复「我的礼物」拿领取链接。"
     if together and not titles:
         return f"查到了，{'、'.join(f'《{title}》' for title in together)}的拼团已付款，回复「我的拼团」看进度。"
     if titles:
@@ -664,6 +672,73 @@ def left_group(title: str, amount_fen: int) -> str:
 def no_group_to_leave() -> str:
     """Answer 退出拼团 when no group is forming."""
     return f"你没有正在等人的拼团。想退已经开通的课，回复「{tap('退款', '退款')}」。"
+
+
+def gift_link(title: str, url: str) -> str:
+    """Link to the page on which a course is bought for a friend."""
+    return f"想把《{title}》送给朋友：{link(url, '点这里买一份送出')}，付款后会有一个领取链接，谁先领就是谁的。"
+
+
+def gift_of_what() -> str:
+    """Answer 送朋友 while no course lies open."""
+    return "先打开想送的课：告诉我课程名或回复列表里的编号，再回复「送朋友」。"
+
+
+def gift_not_sold() -> str:
+    """Answer 送朋友 about a free course."""
+    return "这门课是免费的，直接把它的名字告诉朋友就行，不用花钱送。"
+
+
+def gift_bought(title: str, amount_fen: int, url: str) -> str:
+    """Tell that a gift is paid, and how to pass it on."""
+    return f"付款成功（{yuan(amount_fen)}），《{title}》可以送出了！{link(url, '点这里写句祝福，把链接发给朋友')}。"
+
+
+def gift_claimed(title: str) -> str:
+    """Tell the giver that a gift arrived."""
+    return f"你送出的《{title}》被领走啦，谢谢你把好课带给朋友。"
+
+
+def gift_returned(title: str, amount_fen: int) -> str:
+    """Tell that nobody claimed a gift in time."""
+    return f"你送出的《{title}》到期没有人领，{yuan(amount_fen)} 会自动全额原路退回，不用操作。"
+
+
+def my_gifts(rows: Sequence[tuple[str, str, str]]) -> str:
+    """List what somebody gave: title, state and address of each."""
+    if not rows:
+        return "你还没有送过课。打开一门课，回复「送朋友」就能送。"
+    lines = [
+        f"· {link(url, title) if state == 'OPEN' else title}\n   {GIFT_STATES[state]}" for title, state, url in rows
+    ]
+    return "\n".join(["你送出的课（还没领的点开能再发一次）：", *lines])
+
+
+def redeem_how() -> str:
+    """Say how a redeem code is used."""
+    return "把兑换码发给我就行，比如「兑换 ABCD-EFGH-JKMN-P」。没有兑换码？告诉我想学什么，我来推荐。"
+
+
+def redeemed(outcome: str, course: Course | None, url: str) -> str:
+    """Say what came of a redeem code."""
+    title = f"《{course.title}》" if course is not None else ""
+    match outcome:
+        case "redeemed":
+            return f"兑换成功，{title}已经是你的了，{link(url, '点这里开始学习')}。"
+        case "owned":
+            return f"你已经有{title}了，{link(url, '点这里接着学')}；兑换码没有用掉，可以转给朋友。"
+        case "yours":
+            return f"这个码你已经兑换过了，{title}是你的，{link(url, '点这里接着学')}。"
+        case "used":
+            return "这个兑换码已经被用过了，每个码只能用一次。有疑问回复「人工」。"
+        case "over":
+            return "这个兑换码已经过期或停用了。有疑问回复「人工」，附上是从哪里得到的。"
+        case "mistyped":
+            return "这个码好像少抄或抄错了字符：应该是 13 位字母和数字，形如 ABCD-EFGH-JKMN-P，再核对一下。"
+        case "too_many_tries":
+            return "试错太多次了，过十分钟再试；确定没抄错就回复「人工」。"
+        case _:
+            return "没有这个兑换码，核对一下再发；确定没抄错就回复「人工」。"
 
 
 def refunded(title: str, amount_fen: int) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from bot.texts.book import Said
 from handlers.chat import reading, replies
 from handlers.chat.answers import Answer, Later, Text
-from handlers.chat.topics import card, desk, find, mine, notified, person, reports, together
+from handlers.chat.topics import card, desk, find, giving, mine, notified, person, reports, together
 from handlers.chat.turn import Turn
 
 Topic = Callable[[Any, Turn], Answer | Later]
@@ -30,6 +30,9 @@ COMMANDS: tuple[tuple[str, Topic], ...] = (
     ("为什么 为啥 理由", find.why),
     ("我的课程 我的课 继续学习", mine.courses),
     ("我的订单 订单", mine.orders),
+    ("送朋友 送给朋友 送人 我要送人 赠送 送礼 买来送人", giving.to_a_friend),
+    ("我的礼物 礼物 送出的课", giving.given),
+    ("兑换 兑换码 兑换课程 怎么兑换", giving.how),
     ("我的拼团 拼团 拼团进度", together.mine),
     ("退出拼团 取消拼团", together.leave),
     ("继续支付 继续付款 付款 支付 去付款 去支付", mine.continue_paying),
@@ -174,6 +177,8 @@ def recognise(text: str, words: Callable[[str], Iterable[str]]) -> Intent | None
     if reading.says_nothing(text):
         return Intent(desk.wordless, text)
     for command in commands:
+        if (code := reading.redeem(command)) is not None:
+            return Intent(partial(giving.redeem, code), command)
         if (number := reading.number(command)) is not None:
             return Intent(partial(_by_number, number), command)
         if (thing := reading.priced(command)) == "":

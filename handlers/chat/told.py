@@ -28,6 +28,12 @@ def teller(public_url: str) -> Callable[[OutboxRow], str]:
                 return replies.group_full(title, f"{public_url}/learn/{told['course_id']}")
             case "group_failed":
                 return replies.group_failed(title, fen)
+            case "gift_bought":
+                return replies.gift_bought(title, fen, f"{public_url}/my-gift/{told['order_no']}")
+            case "gift_claimed":
+                return replies.gift_claimed(title)
+            case "gift_returned":
+                return replies.gift_returned(title, fen)
             case "refunded":
                 return replies.refunded(title, fen)
             case "human":

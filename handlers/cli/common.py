@@ -107,6 +107,15 @@ HEADINGS = {
     "held": "待付款",
     "opened_at": "开团时间",
     "ends_at": "截止",
+    "batch_id": "批次",
+    "batch_name": "名称",
+    "count": "总数",
+    "used": "用掉",
+    "used_at": "兑换时间",
+    "gift_state": "状态",
+    "claimed_by": "领取人",
+    "claimed_at": "领取时间",
+    "greeting": "祝福",
 }
 WORDS = {
     "status": {"draft": "草稿", "published": "已上架", "retired": "已下架"},
@@ -146,6 +155,7 @@ WORDS = {
         "fresh": "新课",
     },
     "group_state": {"FORMING": "进行中", "FULL": "已成团", "FAILED": "没有成团"},
+    "gift_state": {"OPEN": "等人领取", "CLAIMED": "已领取", "RETURN": "退款中", "RETURNED": "已退款"},
     "source": {"found": "推送前的线上菜单", "push": "推送", "rollback": "恢复", "delete": "删除"},
 }
 WORDS["kind"] = WORDS["basis"]

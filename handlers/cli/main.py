@@ -15,6 +15,7 @@ from handlers.cli import (
     demo,
     doctor,
     followers,
+    gifts,
     groups,
     menu,
     messages,
@@ -74,6 +75,8 @@ main.add_command(courses.group)
 main.add_command(followers.group)
 main.add_command(orders.group)
 main.add_command(groups.group)
+main.add_command(gifts.group)
+main.add_command(gifts.given)
 main.add_command(messages.group)
 main.add_command(messages.talks)
 main.add_command(qr.group)

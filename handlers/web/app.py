@@ -14,6 +14,7 @@ from bot.store import Tx
 from handlers.chat.inbox import Inbox
 from handlers.chat.robot import Robot
 from handlers.web.gateway import Gateway
+from handlers.web.gifts import gift_routes
 from handlers.web.groups import group_routes
 from handlers.web.metrics import Metrics
 from handlers.web.mydata import MyData
@@ -63,6 +64,7 @@ def make_app(shop: Shop) -> Application:
             ("/metrics", Metrics, {"shop": shop}),
             *page_routes(shop),
             *group_routes(shop),
+            *gift_routes(shop),
             ("/my-data", MyData, {"shop": shop}),
         ],
         cookie_secret=cookie_secret(shop),

@@ -237,7 +237,8 @@ class Paying(Page):
 
     async def _next(self, placed: Placed) -> dict[str, object]:
         if placed.outcome is not Outcome.TO_PAY or placed.order is None:
-            return {"state": "owned", "learn": f"/learn/{placed.course.course_id}"}
+            learn = f"/learn/{placed.course.course_id}" if placed.order is None else _landing(placed.order)
+            return {"state": "owned", "learn": learn}
         number = placed.order.order_no
         if self.in_wechat:
             attempt = await self._shop.orders.checkout(number, TradeType.JSAPI, self.openid)
@@ -290,7 +291,13 @@ class OrderStatePage(Page):
 
 def _landing(order: Order) -> str:
     """Return where to go from a paid order."""
-    return f"/group/{order.ref}" if order.purpose is Purpose.GROUP else f"/learn/{order.course_id}"
+    match order.purpose:
+        case Purpose.GROUP:
+            return f"/group/{order.ref}"
+        case Purpose.GIFT:
+            return f"/my-gift/{order.order_no}"
+        case _:
+            return f"/learn/{order.course_id}"
 
 
 def _asked(out_trade_no: str, until: datetime) -> Callable[[Tx], None]:

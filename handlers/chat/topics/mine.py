@@ -89,7 +89,8 @@ async def _ask(shop: Shop, order_nos: list[str]) -> Answer:
     paid = [order for order in synced if order.state is OrderState.PAID]
     opened = [order.title for order in paid if order.purpose is Purpose.OWN]
     waiting = [order.title for order in paid if order.purpose is Purpose.GROUP]
-    return Text(replies.checked_payment(opened, waiting))
+    given = [order.title for order in paid if order.purpose is Purpose.GIFT]
+    return Text(replies.checked_payment(opened, waiting, given))
 
 
 def interests(_message: Any, turn: Turn) -> Answer:
