@@ -65,6 +65,7 @@ class Outcome(StrEnum):
     TO_PAY = "to_pay"
     GRANTED = "granted"
     OWNED = "owned"
+    PRICE = "price"
 
 
 class Booked(StrEnum):
@@ -73,6 +74,7 @@ class Booked(StrEnum):
     PAID = "paid"
     AGAIN = "again"
     SECOND = "second"
+    GONE = "gone"
     ANOMALY = "anomaly"
     NOT_PAID = "not_paid"
 
@@ -82,12 +84,27 @@ class Placed:
     """The answer to ``place``; ``order`` only when there is something to pay.
 
     ``ended`` are the unpaid orders that it replaces: their time is over, and the jobs query, close and cancel them.
+    ``Outcome.PRICE``: nothing was placed, because the price is not the one that was shown.
     """
 
     outcome: Outcome
     course: Course
     order: Order | None = None
     ended: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Back:
+    """How a payment that buys nothing goes back: the anomaly, its words, the reason on the refund, the news."""
+
+    anomaly: str
+    detail: str
+    reason: str
+    news: str
+
+
+TWICE = _Back("double_payment", "同一门课付了两次，第二笔自动退款", "重复付款，原路退回", "paid_twice")
+TOO_LATE = _Back("offer_gone", "付款到得太晚，优惠已没有名额，自动退款", "优惠已失效，原路退回", "offer_gone")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +160,11 @@ class Orders:
 
     # Placing -----------------------------------------------------------------------------------------------
 
-    def quote_in(self, tx: Tx, openid: str, course: Course, now: datetime, wish: Wish = NO_WISH) -> Quote:
+    def quote_in(
+        self, tx: Tx, openid: str, course: Course, now: datetime, wish: Wish = NO_WISH, *, session: str = ""
+    ) -> Quote:
         """Return what an item costs somebody this moment; ``CannotBuy`` when the wish cannot be met."""
-        return self._quoting.quote(tx, Ask(openid, course, wish, now))
+        return self._quoting.quote(tx, Ask(openid, course, wish, now, session))
 
     def place_in(
         self,
@@ -157,6 +176,7 @@ class Orders:
         source: str = "",
         session: str = "",
         wish: Wish = NO_WISH,
+        shown_fen: int | None = None,
     ) -> Placed:
         """Decide, inside a transaction, what a wish to buy comes to; see ``place``."""
         course = tx.courses.get(course_id)
@@ -168,7 +188,9 @@ class Orders:
             return Placed(Outcome.OWNED, course, ended=self._end(tx, pending, now))
         if not course.on_sale:
             raise CannotBuy(Obstacle.OFF_SALE)
-        quote = self.quote_in(tx, openid, course, now, wish)
+        quote = self.quote_in(tx, openid, course, now, wish, session=session)
+        if shown_fen not in {None, quote.total_fen}:
+            return Placed(Outcome.PRICE, course)
         if not quote.total_fen and not openid:
             raise CannotBuy(Obstacle.IN_WECHAT_ONLY)
         for order in pending:
@@ -217,17 +239,27 @@ class Orders:
         return tuple(ended)
 
     async def place(
-        self, openid: str, course_id: str, *, source: str = "", session: str = "", wish: Wish = NO_WISH
+        self,
+        openid: str,
+        course_id: str,
+        *,
+        source: str = "",
+        session: str = "",
+        wish: Wish = NO_WISH,
+        shown_fen: int | None = None,
     ) -> Placed:
         """Order an item: what costs nothing is granted at once, owned ones not sold twice, an open order is reused.
 
         An open order at another price, or with too little time left, is replaced and ends as if it were over time.
+        With ``shown_fen``, nothing is placed at any other price than that one.
         ``openid`` may be empty outside WeChat; then the order belongs to the browser ``session`` until its payer
         is known. ``NotFound`` and ``CannotBuy`` say why nothing can be bought.
         """
         now = self._clock.now()
         placed = await self._store.write(
-            lambda tx: self.place_in(tx, openid, course_id, now, source=source, session=session, wish=wish),
+            lambda tx: self.place_in(
+                tx, openid, course_id, now, source=source, session=session, wish=wish, shown_fen=shown_fen
+            ),
             durable=True,
         )
         log.info("order.placed course=%s outcome=%s", course_id, placed.outcome)
@@ -395,7 +427,7 @@ class Orders:
         now = self._clock.now()
         booked = await self._store.write(lambda tx: self._book(tx, trade, source, now), durable=True)
         log.info("order.booked no=%s source=%s result=%s", trade.out_trade_no, source, booked)
-        if booked in {Booked.PAID, Booked.SECOND}:
+        if booked in {Booked.PAID, Booked.SECOND, Booked.GONE}:
             self._wake()
         return booked
 
@@ -416,7 +448,7 @@ class Orders:
         owner = order.openid or trade.payer_openid
         paid_at = trade.success_time or now
         if not tx.orders.pay(order.order_no, attempt.out_trade_no, owner, paid_at):
-            return self._second(tx, order, attempt, owner, now)
+            return self._give_back(tx, order, attempt, owner, now, TWICE)
         if order.state is OrderState.CANCELLED:
             tx.anomalies.add("late_payment", attempt.out_trade_no, "订单过期后才收到付款，已照常开通", now)
         return self._grant(tx, order, attempt, owner, now)
@@ -445,23 +477,24 @@ class Orders:
         course = tx.courses.get(order.course_id)
         assert course is not None, "an order cannot exist without its item"
         delivery = self._deliveries.of(order.purpose, course.kind)
-        gone = self._quoting.paid(tx, order, now)
+        gone = None if delivery.owned(tx, owner, course) else self._quoting.paid(tx, order, now)
         news = "" if gone else delivery.give(tx, order, course, now)
         if not news:
-            return self._second(tx, order, attempt, owner, now)
+            self._quoting.ended(tx, order, now)
+            return self._give_back(tx, order, attempt, owner, now, TOO_LATE if gone else TWICE)
         self._end(tx, tx.orders.pending(owner, order.course_id, order.session, order.purpose), now)
         payload = {"order_no": order.order_no, "course_id": order.course_id, "title": order.title}
         tx.outbox.put(news, order.order_no, owner, {**payload, "amount_fen": attempt.total_fen}, now, due=now)
         return Booked.PAID
 
-    def _second(self, tx: Tx, order: Order, attempt: Attempt, owner: str, now: datetime) -> Booked:
-        """Give back a payment for what the follower has already: an order paid twice, or a course bought twice."""
-        tx.anomalies.add("double_payment", attempt.out_trade_no, "同一门课付了两次，第二笔自动退款", now)
-        self._add_refund(tx, order, attempt, attempt.total_fen, "重复付款，原路退回", now)
+    def _give_back(self, tx: Tx, order: Order, attempt: Attempt, owner: str, now: datetime, why: _Back) -> Booked:
+        """Give back a payment that buys nothing: an order or a course paid twice, or an offer that is gone."""
+        tx.anomalies.add(why.anomaly, attempt.out_trade_no, why.detail, now)
+        self._add_refund(tx, order, attempt, attempt.total_fen, why.reason, now)
         if owner:
             payload = {"order_no": order.order_no, "title": order.title, "amount_fen": attempt.total_fen}
-            tx.outbox.put("paid_twice", attempt.out_trade_no, owner, payload, now, due=now)
-        return Booked.SECOND
+            tx.outbox.put(why.news, attempt.out_trade_no, owner, payload, now, due=now)
+        return Booked.SECOND if why is TWICE else Booked.GONE
 
     # Asking and expiring -----------------------------------------------------------------------------------
 
@@ -500,8 +533,10 @@ class Orders:
         unclear = [each for each in tx.attempts.of(order_no) if each.state in UNSETTLED]
         if order is None or unclear or order.expires_at > self._clock.now():
             return False
+        if not tx.orders.cancel(order_no):
+            return False
         self._quoting.ended(tx, order, self._clock.now())
-        return tx.orders.cancel(order_no)
+        return True
 
     async def _cancel_over(self, order_no: str) -> None:
         await self._store.write(lambda tx: self._cancel_if_over(tx, order_no))

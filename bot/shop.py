@@ -16,7 +16,10 @@ from bot.counters import Counters
 from bot.jobs import Jobs
 from bot.models import Kind, OutboxRow
 from bot.nightly import Nightly
+from bot.offers.coupons import Coupons
 from bot.offers.delivery import CourseDelivery, Deliveries
+from bot.offers.limited import Limited
+from bot.offers.qualifying import Qualifying
 from bot.offers.quoting import Quoting
 from bot.orders import Merchant, Orders
 from bot.outbox import Outbox
@@ -25,7 +28,7 @@ from bot.reach.hours import QuietHours
 from bot.reach.service import Reach
 from bot.store import SqliteStore, Store
 from bot.suggestions import Suggestions
-from bot.tagging import Tagging
+from bot.tagging import Tagging, read_rules
 from bot.texts import Texts
 from recsys.text import Tokenizer
 
@@ -47,6 +50,7 @@ class Shop:
     counters: Counters
     tagging: Tagging
     broadcasts: Broadcasts
+    coupons: Coupons
 
     def close(self) -> None:
         """Let go of the database."""
@@ -77,13 +81,14 @@ def open_shop(
     account = doors.account(config, store, clock)
     suggestions = Suggestions(config.recsys, tokenizer, synonyms, now=clock.now())
     counters = Counters(clock.now())
+    coupons = Coupons(Qualifying(read_rules(config.tags.rules), suggestions))
     orders = Orders(
         store,
         gateway,
         clock,
         merchant=Merchant(config.wechat.app_id, config.pay.mch_id),
         order_minutes=config.pay.order_minutes,
-        quoting=Quoting(),
+        quoting=Quoting([Limited(), coupons]),  # a coupon comes last: it takes off what is left
         deliveries=Deliveries({Kind.COURSE: CourseDelivery(suggestions)}),
     )
     reach = Reach(
@@ -127,4 +132,5 @@ def open_shop(
         counters,
         tagging,
         broadcasts,
+        coupons,
     )

@@ -6,6 +6,7 @@ from bot.store.audience import AccountTags, Audience
 from bot.store.broadcasts import Broadcasts
 from bot.store.catalogue import Courses, Lessons, PopularityScores, Trials
 from bot.store.channels import Arrivals, Channels
+from bot.store.coupons import Coupons, LimitedPrices
 from bot.store.figures import Figures
 from bot.store.inbox import Messages
 from bot.store.menus import Menus
@@ -30,6 +31,7 @@ class Tx:
         "broadcasts",
         "channels",
         "consents",
+        "coupons",
         "courses",
         "dislikes",
         "entitlements",
@@ -40,6 +42,7 @@ class Tx:
         "leases",
         "left_messages",
         "lessons",
+        "limited_prices",
         "menus",
         "messages",
         "notices",
@@ -76,6 +79,8 @@ class Tx:
         self.orders = Orders(rows)
         self.attempts = Attempts(rows)
         self.refunds = Refunds(rows)
+        self.coupons = Coupons(rows)
+        self.limited_prices = LimitedPrices(rows)
         self.entitlements = Entitlements(rows)
         self.notices = Notices(rows)
         self.anomalies = Anomalies(rows)

@@ -20,6 +20,8 @@ def teller(public_url: str) -> Callable[[OutboxRow], str]:
                 return replies.paid(title, fen, str(told["order_no"]), url)
             case "paid_twice":
                 return replies.paid_twice(title, fen)
+            case "offer_gone":
+                return replies.offer_gone(title, fen)
             case "refunded":
                 return replies.refunded(title, fen)
             case "human":

@@ -18,11 +18,24 @@ from urllib.parse import urlsplit
 import segno
 from tornado.web import Finish, RequestHandler
 
-from bot.errors import AccountError, AlreadyPaid, CannotBuy, NotFound, PayRejected, PayUnknown
+from bot.errors import (
+    AccountError,
+    AlreadyPaid,
+    CannotBuy,
+    CouponFault,
+    CouponRefused,
+    NotFound,
+    PayRejected,
+    PayUnknown,
+)
 from bot.models import Attempt, Course, OrderState, TradeType
+from bot.offers.coupons import code_in, may_try
+from bot.offers.pricing import Priced, price_typed
+from bot.offers.quoting import Wish
 from bot.orders import Outcome, Placed
 from bot.shop import Shop
 from bot.store import Tx
+from handlers.chat import replies
 from handlers.chat.replies import yuan
 from handlers.web.quiet import Quiet
 from recsys.base import Signal
@@ -33,6 +46,7 @@ STATE_COOKIE = "zk_state_"
 CALLBACK = "/oauth/callback"
 COOKIE_DAYS = 7
 STATE_MINUTES = timedelta(minutes=10)
+LONGEST_FEN = 12
 ASK_AFTER = timedelta(seconds=3)
 CSP = "default-src 'self'; img-src 'self' https: data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
@@ -120,6 +134,11 @@ class Page(Quiet):
         secure = self._shop.config.server.public_url.startswith("https://")
         self.set_cookie(name, value, httponly=True, secure=secure, samesite="Lax", **life)
 
+    @property
+    def _source(self) -> str:
+        """Where the link stood that led here."""
+        return self.get_query_argument("from", "")[:32]
+
     async def course(self, course_id: str) -> tuple[Course, bool]:
         """Return the course and whether it is theirs; stops with 404 when it is not to be seen."""
         openid = self.openid
@@ -132,6 +151,25 @@ class Page(Quiet):
         if course is None or not (course.on_sale or owned):
             self.message("no_course", 404)
         return course, owned
+
+    @property
+    def wish(self) -> Wish:
+        """What is asked for beside the course: the coupon that the address or the form carries."""
+        return Wish(coupon=code_in(self.get_argument("coupon", "")))
+
+    async def priced(self, course: Course) -> Priced:
+        """Return the price of now for whoever looks; a coupon that does not exist counts as a guess."""
+        openid, sid, now, wish = self.openid, self._session.sid, self._shop.clock.now(), self.wish
+        wish = Wish() if course.free else wish
+
+        def work(tx: Tx) -> Priced:
+            return price_typed(tx, self._shop.orders, openid, course, now, wish, session=sid)
+
+        return await (self._shop.store.write(work) if wish.coupon else self._shop.store.read(work))
+
+    def quote_html(self, priced: Priced) -> str:
+        """Word the price line by line."""
+        return self.render_string("quote.html", priced=priced, replies=replies).decode()
 
     async def learn_from(self, signal: Signal, course: Course) -> None:
         """Let the follower's interests follow what was done, if they may."""
@@ -183,12 +221,16 @@ class CoursePage(Page):
         if self.openid and not owned:
             await self.learn_from(Signal.VIEW, course)
         lessons = await self._shop.store.read(lambda tx: tx.lessons.of(course_id))
+        priced = await self.priced(course)
         self.render(
             "course.html",
             course=course,
             owned=owned,
             lessons=lessons,
-            price=yuan(course.price_fen),
+            priced=priced,
+            quote=self.quote_html(priced),
+            source=self._source,
+            price=yuan(priced.total_fen),
             refund_note=self._shop.config.chat.refund_note,
             in_wechat=self.in_wechat,
             sold=course.free or self._shop.config.pay.enabled,
@@ -200,22 +242,28 @@ class PlaceOrder(Page):
     """The button of the course page: places the order and answers with what the page must do next."""
 
     async def post(self, course_id: str) -> None:
-        """Answer JSON: ``state`` is owned, pay, scan, paid, retry or refused."""
+        """Answer JSON: ``state`` is owned, pay, scan, paid, price, retry or refused.
+
+        ``price``: the price is not the ``total`` that was shown, or the coupon cannot be used any more; nothing was
+        ordered, and ``quote`` and ``total`` are what the page is to show now.
+        """
         self.require_same_site()
         if self.in_wechat and not self.openid:
             self.finish({"state": "refused", "why": "session"})
             return
-        shop, source = self._shop, self.get_query_argument("from", "")[:32]
+        shop = self._shop
         if not shop.config.pay.enabled and await shop.store.read(lambda tx: self._to_be_paid(tx, course_id)):
             self.finish({"state": "refused", "why": "no_pay"})
             return
         try:
-            placed = await shop.orders.place(self.openid, course_id, source=source, session=self._session.sid)
-            self.finish(await self._next(placed))
+            self.finish(await self._next(await self._place(course_id)))
         except AlreadyPaid:
             self.finish({"state": "paid"})
         except PayUnknown:
             self.finish({"state": "retry"})
+        except CouponRefused:
+            course, _owned = await self.course(course_id)
+            self.finish(await self._new_price(course))
         except CannotBuy as error:
             log.info("checkout.refused course=%s why=%s", course_id, error.why)
             self.finish({"state": "refused", "why": error.why.value})
@@ -223,11 +271,36 @@ class PlaceOrder(Page):
             log.warning("checkout.refused course=%s why=%s", course_id, error)
             self.finish({"state": "refused", "why": "course"})
 
+    async def _place(self, course_id: str) -> Placed:
+        """Order at the price that was shown, with the coupon that was; a wrong coupon counts as a guess."""
+        shown, wish, openid = self.get_argument("total", ""), self.wish, self.openid
+        if openid and wish.coupon and not await self._may_try():
+            raise CouponRefused(CouponFault.TOO_MANY_TRIES)
+        return await self._shop.orders.place(
+            openid,
+            course_id,
+            source=self._source,
+            session=self._session.sid,
+            wish=wish,
+            shown_fen=_fen(shown) if shown else None,
+        )
+
+    async def _may_try(self) -> bool:
+        openid, now = self.openid, self._shop.clock.now()
+        return await self._shop.store.read(lambda tx: may_try(tx, openid, now))
+
+    async def _new_price(self, course: Course) -> dict[str, object]:
+        priced = await self.priced(course)
+        answer = {"state": "price", "total": priced.total_fen, "price": yuan(priced.total_fen)}
+        return {**answer, "coupon": priced.used, "quote": self.quote_html(priced)}
+
     def _to_be_paid(self, tx: Tx, course_id: str) -> bool:
         course = tx.courses.get(course_id)
         return course is not None and not course.free and tx.entitlements.get(self.openid, course_id) is None
 
     async def _next(self, placed: Placed) -> dict[str, object]:
+        if placed.outcome is Outcome.PRICE:
+            return await self._new_price(placed.course)
         if placed.outcome is not Outcome.TO_PAY or placed.order is None:
             return {"state": "owned", "learn": f"/learn/{placed.course.course_id}"}
         number = placed.order.order_no
@@ -330,6 +403,11 @@ def page_routes(shop: Shop) -> list[tuple[str, type[RequestHandler], dict[str, S
         (rf"/learn/{name}/([0-9]{{1,5}})/done", LessonDone, given),
         (CALLBACK, OAuthCallback, given),
     ]
+
+
+def _fen(text: str) -> int:
+    """Read the amount that a page says it showed; what is none fits no price."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < LONGEST_FEN else -1
 
 
 def _own_path(wanted: str) -> str:
