@@ -94,6 +94,25 @@ HEADINGS = {
     "left_messages": "待处理留言",
     "served_until": "人工服务到",
     "served_by": "接待客服",
+    "code": "优惠码",
+    "label": "名称",
+    "gives": "优惠",
+    "for_what": "用于",
+    "audience": "给谁",
+    "each_limit": "每人次数",
+    "total_limit": "总次数",
+    "usable_from": "开始",
+    "usable_until": "结束",
+    "listed": "列出",
+    "back": "退款退券",
+    "used": "已用",
+    "held": "占用中",
+    "validity": "状态",
+    "coupon_orders": "订单",
+    "price_id": "编号",
+    "starts_at": "开始",
+    "ends_at": "结束",
+    "lines": "价格构成",
 }
 WORDS = {
     "status": {"draft": "草稿", "published": "已上架", "retired": "已下架"},
@@ -132,6 +151,7 @@ WORDS = {
         "editor": "主推",
         "fresh": "新课",
     },
+    "validity": {"on": "可用", "early": "还没开始", "over": "已结束", "exhausted": "用完了", "stopped": "已停用"},
     "source": {"found": "推送前的线上菜单", "push": "推送", "rollback": "恢复", "delete": "删除"},
 }
 WORDS["kind"] = WORDS["basis"]

@@ -11,6 +11,7 @@ import click
 from handlers.cli import (
     broadcast,
     chinese,
+    coupons,
     courses,
     demo,
     doctor,
@@ -72,6 +73,8 @@ main.add_command(demo.demo)
 main.add_command(courses.group)
 main.add_command(followers.group)
 main.add_command(orders.group)
+main.add_command(coupons.group)
+main.add_command(coupons.prices)
 main.add_command(messages.group)
 main.add_command(messages.talks)
 main.add_command(qr.group)

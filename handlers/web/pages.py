@@ -29,7 +29,7 @@ from bot.errors import (
     PayUnknown,
 )
 from bot.models import Attempt, Course, OrderState, TradeType
-from bot.offers.coupons import code_in, may_try
+from bot.offers.coupons import code_in
 from bot.offers.pricing import Priced, price_typed
 from bot.offers.quoting import Wish
 from bot.orders import Outcome, Placed
@@ -47,6 +47,7 @@ CALLBACK = "/oauth/callback"
 COOKIE_DAYS = 7
 STATE_MINUTES = timedelta(minutes=10)
 LONGEST_FEN = 12
+GUESSED = (CouponFault.UNKNOWN, CouponFault.TOO_MANY_TRIES)
 ASK_AFTER = timedelta(seconds=3)
 CSP = "default-src 'self'; img-src 'self' https: data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
@@ -152,15 +153,13 @@ class Page(Quiet):
             self.message("no_course", 404)
         return course, owned
 
-    @property
-    def wish(self) -> Wish:
-        """What is asked for beside the course: the coupon that the address or the form carries."""
-        return Wish(coupon=code_in(self.get_argument("coupon", "")))
+    def wish(self, course: Course) -> Wish:
+        """Return what is asked for beside the course: the coupon that the address or the form carries."""
+        return Wish(coupon="" if course.free else code_in(self.get_argument("coupon", "")))
 
     async def priced(self, course: Course) -> Priced:
         """Return the price of now for whoever looks; a coupon that does not exist counts as a guess."""
-        openid, sid, now, wish = self.openid, self._session.sid, self._shop.clock.now(), self.wish
-        wish = Wish() if course.free else wish
+        openid, sid, now, wish = self.openid, self._session.sid, self._shop.clock.now(), self.wish(course)
 
         def work(tx: Tx) -> Priced:
             return price_typed(tx, self._shop.orders, openid, course, now, wish, session=sid)
@@ -256,14 +255,11 @@ class PlaceOrder(Page):
             self.finish({"state": "refused", "why": "no_pay"})
             return
         try:
-            self.finish(await self._next(await self._place(course_id)))
+            self.finish(await self._answer(course_id))
         except AlreadyPaid:
             self.finish({"state": "paid"})
         except PayUnknown:
             self.finish({"state": "retry"})
-        except CouponRefused:
-            course, _owned = await self.course(course_id)
-            self.finish(await self._new_price(course))
         except CannotBuy as error:
             log.info("checkout.refused course=%s why=%s", course_id, error.why)
             self.finish({"state": "refused", "why": error.why.value})
@@ -271,26 +267,30 @@ class PlaceOrder(Page):
             log.warning("checkout.refused course=%s why=%s", course_id, error)
             self.finish({"state": "refused", "why": "course"})
 
-    async def _place(self, course_id: str) -> Placed:
-        """Order at the price that was shown, with the coupon that was; a wrong coupon counts as a guess."""
-        shown, wish, openid = self.get_argument("total", ""), self.wish, self.openid
-        if openid and wish.coupon and not await self._may_try():
-            raise CouponRefused(CouponFault.TOO_MANY_TRIES)
-        return await self._shop.orders.place(
-            openid,
-            course_id,
-            source=self._source,
-            session=self._session.sid,
-            wish=wish,
-            shown_fen=_fen(shown) if shown else None,
-        )
+    async def _answer(self, course_id: str) -> dict[str, object]:
+        """Order at the price that was shown, with the coupon that was."""
+        course = await self._shop.store.read(lambda tx: tx.courses.get(course_id))
+        if course is None:
+            raise NotFound(f"没有课程 {course_id}")
+        wish, shown = self.wish(course), self.get_argument("total", "")
+        if wish.coupon and (priced := await self.priced(course)).fault in GUESSED:
+            return self._new_price(priced)
+        try:
+            placed = await self._shop.orders.place(
+                self.openid,
+                course_id,
+                source=self._source,
+                session=self._session.sid,
+                wish=wish,
+                shown_fen=_fen(shown) if shown else None,
+            )
+        except CouponRefused:
+            return self._new_price(await self.priced(course))
+        if placed.outcome is Outcome.PRICE:
+            return self._new_price(await self.priced(placed.course))
+        return await self._next(placed)
 
-    async def _may_try(self) -> bool:
-        openid, now = self.openid, self._shop.clock.now()
-        return await self._shop.store.read(lambda tx: may_try(tx, openid, now))
-
-    async def _new_price(self, course: Course) -> dict[str, object]:
-        priced = await self.priced(course)
+    def _new_price(self, priced: Priced) -> dict[str, object]:
         answer = {"state": "price", "total": priced.total_fen, "price": yuan(priced.total_fen)}
         return {**answer, "coupon": priced.used, "quote": self.quote_html(priced)}
 
@@ -299,8 +299,6 @@ class PlaceOrder(Page):
         return course is not None and not course.free and tx.entitlements.get(self.openid, course_id) is None
 
     async def _next(self, placed: Placed) -> dict[str, object]:
-        if placed.outcome is Outcome.PRICE:
-            return await self._new_price(placed.course)
         if placed.outcome is not Outcome.TO_PAY or placed.order is None:
             return {"state": "owned", "learn": f"/learn/{placed.course.course_id}"}
         number = placed.order.order_no
