@@ -73,7 +73,7 @@ async def over(world):
         world.clock.forward(minutes=31)
 
 
-# What it takes off --------------------------------------------------------------------------------------------------
+# What it takes off ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_coupon_for_the_whole_price_gives_the_course_at_once_and_is_used_up(li
     assert live(story) == (Outcome.GRANTED, [COURSE], OrderState.PAID, 0, {"USED": 1}, CouponFault.USED)
 
 
-# For whom, for what, when -------------------------------------------------------------------------------------------
+# For whom, for what, when ---------------------------------------------------------------------------------------
 
 
 def test_a_coupon_counts_from_its_first_second_to_just_before_its_end(live):
@@ -250,7 +250,7 @@ def test_outside_wechat_only_coupons_that_ask_for_nobody_count_and_others_look_a
     assert live(story) == ({CouponFault.IN_WECHAT_ONLY}, True, 7900, CouponFault.EXHAUSTED)
 
 
-# Limits -------------------------------------------------------------------------------------------------------------
+# Limits ---------------------------------------------------------------------------------------------------------
 
 
 def test_the_own_unpaid_order_does_not_count_and_another_course_does(live):
@@ -421,7 +421,7 @@ def test_two_workers_and_five_hundred_followers_take_a_hundred_coupons_exactly(l
     assert len(set(owners)) == 100
 
 
-# Guessing -----------------------------------------------------------------------------------------------------------
+# Guessing -------------------------------------------------------------------------------------------------------
 
 
 def test_after_five_unknown_codes_nothing_is_told_for_ten_minutes(live):
@@ -453,7 +453,7 @@ def test_a_code_is_read_however_it_was_typed(typed, code):
     assert rules.code_in(typed) == code
 
 
-# Limited prices -----------------------------------------------------------------------------------------------------
+# Limited prices -------------------------------------------------------------------------------------------------
 
 
 def test_a_limited_price_begins_and_ends_to_the_second(live):
