@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 
 from bot.errors import NotAllowed, NotFound
 from bot.offers.coupons import CODE
-from bot.offers.qualifying import NEW, Qualifying
+from bot.offers.qualifying import NEW
 from bot.store import Tx
 from bot.store.coupons import Coupon
 
@@ -34,21 +34,21 @@ def get(tx: Tx, code: str) -> Coupon:
     return coupon
 
 
-def add(tx: Tx, coupon: Coupon, qualifying: Qualifying, now: datetime) -> None:
-    """Write a new coupon down. ``NotAllowed`` names everything that is wrong with it."""
+def add(tx: Tx, coupon: Coupon, tags: Collection[str], now: datetime) -> None:
+    """Write a new coupon down; ``tags`` are names it may be for. ``NotAllowed`` says everything that is wrong."""
     if tx.coupons.get(coupon.code) is not None:
         raise NotAllowed(f"优惠码 {coupon.code} 已经有了；用 coupons edit 修改，或换一个码")
-    problems = [*_code_problems(tx, coupon.code), *_problems(tx, coupon, qualifying, now)]
+    problems = [*_code_problems(tx, coupon.code), *_problems(tx, coupon, tags, now)]
     _refuse(coupon.code, problems)
     tx.coupons.put(coupon, now)
 
 
-def edit(tx: Tx, coupon: Coupon, qualifying: Qualifying, now: datetime) -> bool:
+def edit(tx: Tx, coupon: Coupon, tags: Collection[str], now: datetime) -> bool:
     """Put a changed coupon in place of the former; False when nothing is different. Placed orders stay."""
     before = get(tx, coupon.code)
     if coupon == before:
         return False
-    _refuse(coupon.code, list(_problems(tx, coupon, qualifying, None)))
+    _refuse(coupon.code, list(_problems(tx, coupon, tags, None)))
     tx.coupons.put(coupon, now)
     return True
 
@@ -88,7 +88,7 @@ def _code_problems(tx: Tx, code: str) -> Iterator[str]:
         yield f"{code} 是课程的编号、名称、分类或标签，关注者发它是在找课；换一个码"
 
 
-def _problems(tx: Tx, coupon: Coupon, qualifying: Qualifying, now: datetime | None) -> Iterator[str]:
+def _problems(tx: Tx, coupon: Coupon, tags: Collection[str], now: datetime | None) -> Iterator[str]:
     if (coupon.amount_fen > 0) == (coupon.percent > 0):
         yield "减多少：--amount 金额 和 --percent 百分数 写一样，而且只写一样"
     if len(coupon.title) > LONGEST_TITLE:
@@ -99,8 +99,8 @@ def _problems(tx: Tx, coupon: Coupon, qualifying: Qualifying, now: datetime | No
         yield f"没有课程 {coupon.course_id}；用 courses list 看有哪些"
     if coupon.category and all(each.category != coupon.category for each in tx.courses.all()):
         yield f"没有课程属于分类「{coupon.category}」"
-    if coupon.audience not in {"", NEW, *qualifying.tags}:
-        known = f"，现有 {'、'.join(sorted(qualifying.tags))}" if qualifying.tags else "，现在一条规则也没有"
+    if coupon.audience not in {"", NEW, *tags}:
+        known = f"，现有 {'、'.join(sorted(tags))}" if tags else "，现在一条规则也没有"
         yield f"--for {coupon.audience!r} 应是 new（没买过的人）或 [tags] 规则里的标签名{known}"
     yield from _date_problems(coupon, now)
 

@@ -23,11 +23,6 @@ class Qualifying:
         self._rules = tuple(rules)
         self._suggestions = suggestions
 
-    @property
-    def tags(self) -> frozenset[str]:
-        """The names that the rules give."""
-        return frozenset(rule.name for rule in self._rules)
-
     def belongs(self, tx: Tx, openid: str, name: str, now: datetime) -> bool:
         """Tell whether a follower is of the audience; as with tags, no rule chooses who is not personalised."""
         if not name:

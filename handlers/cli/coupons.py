@@ -14,6 +14,7 @@ from bot.offers import keeping, limited
 from bot.offers.coupons import code_in
 from bot.store import Tx
 from bot.store.coupons import Coupon, LimitedPrice
+from bot.tagging import read_rules
 from handlers.chat import routes
 from handlers.cli.common import Desk, Failure, show, show_one
 from handlers.cli.moments import HELP, moment
@@ -94,8 +95,9 @@ def add(desk: Desk, /, code: str, **fields: Any) -> None:
     if routes.recognise(code, lambda _text: ()) is not None:
         raise Failure(f"{code} 在聊天里是命令或编号，换一个码")
     coupon = _changed(Coupon(code), fields)
-    with desk.shop() as shop:
-        shop.store.write_now(lambda tx: keeping.add(tx, coupon, shop.coupons.qualifying, now), durable=True)
+    tags = _tags(desk)
+    with desk.store() as store:
+        store.write_now(lambda tx: keeping.add(tx, coupon, tags, now), durable=True)
     click.echo(f"已添加优惠码 {code}，关注者发「优惠码 {code}」就能用；链接里带上 ?coupon={code} 也行")
 
 
@@ -105,13 +107,13 @@ def add(desk: Desk, /, code: str, **fields: Any) -> None:
 @click.pass_obj
 def edit(desk: Desk, /, code: str, **fields: Any) -> None:
     """Change some fields of a coupon."""
-    code, now = code_in(code), datetime.now(UTC)
+    code, tags, now = code_in(code), _tags(desk), datetime.now(UTC)
 
     def work(tx: Tx) -> bool:
-        return keeping.edit(tx, _changed(keeping.get(tx, code), fields), shop.coupons.qualifying, now)
+        return keeping.edit(tx, _changed(keeping.get(tx, code), fields), tags, now)
 
-    with desk.shop() as shop:
-        changed = shop.store.write_now(work, durable=True)
+    with desk.store() as store:
+        changed = store.write_now(work, durable=True)
     click.echo(f"已修改优惠码 {code}，马上生效" if changed else f"优惠码 {code} 没有变化")
 
 
@@ -124,6 +126,11 @@ def stop(desk: Desk, code: str) -> None:
     with desk.store() as store:
         stopped = store.write_now(lambda tx: keeping.stop(tx, code, now), durable=True)
     click.echo(f"已停用优惠码 {code}" if stopped else f"优惠码 {code} 本来就停用了")
+
+
+def _tags(desk: Desk) -> frozenset[str]:
+    """Return the names of the tag rules."""
+    return frozenset(rule.name for rule in read_rules(desk.config.tags.rules))
 
 
 def _changed(coupon: Coupon, fields: dict[str, Any]) -> Coupon:
