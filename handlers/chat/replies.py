@@ -317,7 +317,7 @@ def line_amount(line: Line) -> str:
 
 
 COUPON_FAULTS: Mapping[CouponFault, str] = {
-    CouponFault.UNKNOWN: "没有这个优惠码，看看是不是打错了",
+    CouponFault.UNKNOWN: "不存在，看看是不是打错了",
     CouponFault.EARLY: "还没到可以用的时间",
     CouponFault.OVER: "已经过期了",
     CouponFault.NOT_HERE: "不能用在这里",

@@ -43,7 +43,7 @@ def iso(text, pattern="%Y-%m-%d"):
 
 
 def test_a_coupon_is_kept_as_it_was_written(run):
-    words = ("--amount", "20", "--floor", "9.9", "--category", "编程", "--for", "老学员", "--each", "2")
+    words = ("--amount", "20", "--floor", "9.9", "--category", "在线教育", "--for", "老学员", "--each", "2")
     more = (
         "--total",
         "100",
@@ -69,7 +69,7 @@ def test_a_coupon_is_kept_as_it_was_written(run):
         "percent": 0,
         "floor_fen": 990,
         "course_id": "",
-        "category": "编程",
+        "category": "在线教育",
         "audience": "老学员",
         "each_limit": 2,
         "total_limit": 100,

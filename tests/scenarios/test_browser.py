@@ -402,7 +402,7 @@ def test_a_coupon_typed_on_the_page_is_shown_before_it_is_charged_and_a_new_pric
         before = hand.find("#total").text
         hand.find("#coupon").send_keys("nope")
         hand.tap("#coupon-form button")
-        hand.find(".fault", having="没有这个优惠码")
+        hand.find(".fault", having="NOPE 不存在")
         hand.picture("coupon-unknown")
         hand.find("#coupon").clear()
         hand.find("#coupon").send_keys("spring")

@@ -47,12 +47,15 @@
 
   // Nothing was ordered: the page shows the price of now, and the next tap is to that one.
   function reprice(next) {
-    document.getElementById("quote").innerHTML = next.quote;
+    var quote = document.getElementById("quote");
+    if (!quote) { location.reload(); return; }  // it was free when the page was opened
+    quote.innerHTML = next.quote;
     document.getElementById("total").textContent = next.price;
     button.dataset.total = next.total;
     button.dataset.coupon = next.coupon;
     var field = document.getElementById("coupon");
     if (field) { field.value = next.coupon; }
+    document.getElementById("price").scrollIntoView();
     again("价格有变动，还没有扣款。看过新的价格，再点一次付款。");
   }
 
