@@ -7,6 +7,7 @@
     ├── NotFound                 an id that the command or the page was given does not exist
     ├── NotAllowed               a move that the state of the thing forbids
     │   └── CannotBuy            ... a wish to buy or to pay; why, the front desk puts into words
+    │       └── CouponRefused    ... with a coupon that cannot be used here
     ├── StoreError               the database did not take the change
     ├── MenuRefused              the menu could not be pushed; says what is live now
     ├── AccountError             api.weixin.qq.com said no (errcode, errmsg, rid, advice)
@@ -94,6 +95,29 @@ class CannotBuy(NotAllowed):
     def __init__(self, why: Obstacle) -> None:
         super().__init__(why.value)
         self.why = why
+
+
+class CouponFault(StrEnum):
+    """Why a coupon cannot be used."""
+
+    UNKNOWN = "unknown"
+    EARLY = "early"
+    OVER = "over"
+    NOT_HERE = "not_here"
+    NOT_YOURS = "not_yours"
+    USED = "used"
+    EXHAUSTED = "exhausted"
+    NO_USE = "no_use"
+    IN_WECHAT_ONLY = "in_wechat_only"
+    TOO_MANY_TRIES = "too_many_tries"
+
+
+class CouponRefused(CannotBuy):
+    """The coupon of a wish cannot be used; without it the item may well be bought."""
+
+    def __init__(self, fault: CouponFault) -> None:
+        super().__init__(Obstacle.OFFER_GONE)
+        self.fault = fault
 
 
 class StoreError(ZhikeError):

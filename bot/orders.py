@@ -66,6 +66,7 @@ class Outcome(StrEnum):
     TO_PAY = "to_pay"
     GRANTED = "granted"
     OWNED = "owned"
+    PRICE = "price"
 
 
 class Booked(StrEnum):
@@ -74,6 +75,7 @@ class Booked(StrEnum):
     PAID = "paid"
     AGAIN = "again"
     SECOND = "second"
+    GONE = "gone"
     ANOMALY = "anomaly"
     NOT_PAID = "not_paid"
 
@@ -83,6 +85,7 @@ class Placed:
     """The answer to ``place``; ``order`` is what is to be paid, or what cost nothing by an offer.
 
     ``ended`` are the unpaid orders that it replaces: their time is over, and the jobs query, close and cancel them.
+    ``Outcome.PRICE``: nothing was placed, because the price is not the one that was shown.
     """
 
     outcome: Outcome
@@ -92,16 +95,8 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
-class Merchant:
-    """Who we are at WeChat Pay: a payment for anybody else is not ours."""
-
-    app_id: str
-    mch_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Unwanted:
-    """Why a payment goes back by itself: for the books, for the payer's receipt, and the kind of news."""
+class _Back:
+    """How a payment that buys nothing goes back: the anomaly, its words, the reason on the refund, the news."""
 
     anomaly: str
     detail: str
@@ -109,10 +104,16 @@ class Unwanted:
     news: str
 
 
-TWICE = Unwanted("double_payment", "同一门课付了两次，第二笔自动退款", "重复付款，原路退回", "paid_twice")
-TOO_LATE = Unwanted(
-    "offer_gone", "付款到账时优惠或名额已经没有了，自动退款", "优惠已结束，原路退回", "paid_too_late"
-)
+TWICE = _Back("double_payment", "同一门课付了两次，第二笔自动退款", "重复付款，原路退回", "paid_twice")
+TOO_LATE = _Back("offer_gone", "付款到得太晚，优惠或名额已经没有了，自动退款", "优惠已失效，原路退回", "offer_gone")
+
+
+@dataclass(frozen=True, slots=True)
+class Merchant:
+    """Who we are at WeChat Pay: a payment for anybody else is not ours."""
+
+    app_id: str
+    mch_id: str
 
 
 def new_order_no(now: datetime) -> str:
@@ -160,9 +161,11 @@ class Orders:
 
     # Placing -----------------------------------------------------------------------------------------------
 
-    def quote_in(self, tx: Tx, openid: str, course: Course, now: datetime, wish: Wish = NO_WISH) -> Quote:
+    def quote_in(
+        self, tx: Tx, openid: str, course: Course, now: datetime, wish: Wish = NO_WISH, *, session: str = ""
+    ) -> Quote:
         """Return what an item costs somebody this moment; ``CannotBuy`` when the wish cannot be met."""
-        return self._quoting.quote(tx, Ask(openid, course, wish, now))
+        return self._quoting.quote(tx, Ask(openid, course, wish, now, session))
 
     def place_in(
         self,
@@ -174,6 +177,7 @@ class Orders:
         source: str = "",
         session: str = "",
         wish: Wish = NO_WISH,
+        shown_fen: int | None = None,
     ) -> Placed:
         """Decide, inside a transaction, what a wish to buy comes to; see ``place``."""
         course = tx.courses.get(course_id)
@@ -185,7 +189,11 @@ class Orders:
             return Placed(Outcome.OWNED, course, ended=self._end(tx, pending, now))
         if not course.on_sale:
             raise CannotBuy(Obstacle.OFF_SALE)
-        quote = self.quote_in(tx, openid, course, now, wish)
+        if wish.purpose is Purpose.GIFT and course.free:
+            raise CannotBuy(Obstacle.NOT_TO_GIVE)
+        quote = self.quote_in(tx, openid, course, now, wish, session=session)
+        if shown_fen not in {None, quote.total_fen}:
+            return Placed(Outcome.PRICE, course)
         if not quote.total_fen and not openid:
             raise CannotBuy(Obstacle.IN_WECHAT_ONLY)
         for order in pending:
@@ -262,17 +270,27 @@ class Orders:
         return tuple(ended)
 
     async def place(
-        self, openid: str, course_id: str, *, source: str = "", session: str = "", wish: Wish = NO_WISH
+        self,
+        openid: str,
+        course_id: str,
+        *,
+        source: str = "",
+        session: str = "",
+        wish: Wish = NO_WISH,
+        shown_fen: int | None = None,
     ) -> Placed:
         """Order an item: what costs nothing is granted at once, owned ones not sold twice, an open order is reused.
 
         An open order at another price, or with too little time left, is replaced and ends as if it were over time.
+        With ``shown_fen``, nothing is placed at any other price than that one.
         ``openid`` may be empty outside WeChat; then the order belongs to the browser ``session`` until its payer
         is known. ``NotFound`` and ``CannotBuy`` say why nothing can be bought.
         """
         now = self._clock.now()
         placed = await self._store.write(
-            lambda tx: self.place_in(tx, openid, course_id, now, source=source, session=session, wish=wish),
+            lambda tx: self.place_in(
+                tx, openid, course_id, now, source=source, session=session, wish=wish, shown_fen=shown_fen
+            ),
             durable=True,
         )
         log.info("order.placed course=%s outcome=%s", course_id, placed.outcome)
@@ -440,7 +458,7 @@ class Orders:
         now = self._clock.now()
         booked = await self._store.write(lambda tx: self._book(tx, trade, source, now), durable=True)
         log.info("order.booked no=%s source=%s result=%s", trade.out_trade_no, source, booked)
-        if booked in {Booked.PAID, Booked.SECOND}:
+        if booked in {Booked.PAID, Booked.SECOND, Booked.GONE}:
             self._wake()
         return booked
 
@@ -461,7 +479,7 @@ class Orders:
         owner = order.openid or trade.payer_openid
         paid_at = trade.success_time or now
         if not tx.orders.pay(order.order_no, attempt.out_trade_no, owner, paid_at):
-            return self._second(tx, order, attempt, owner, now)
+            return self._give_back(tx, order, attempt, owner, now, TWICE)
         booked = self._grant(tx, order, attempt, owner, now)
         if booked is Booked.PAID and order.state is OrderState.CANCELLED:
             tx.anomalies.add("late_payment", attempt.out_trade_no, "订单过期后才收到付款，已照常开通", now)
@@ -491,29 +509,24 @@ class Orders:
         course = tx.courses.get(order.course_id)
         assert course is not None, "an order cannot exist without its item"
         delivery = self._deliveries.of(order.purpose, course.kind)
-        gone = self._quoting.paid(tx, order, now)
-        if gone:
-            return self._send_back(tx, order, attempt, TOO_LATE, now)
-        news = delivery.give(tx, order, course, now)
+        gone = None if delivery.owned(tx, owner, course) else self._quoting.paid(tx, order, now)
+        news = "" if gone else delivery.give(tx, order, course, now)
         if not news:
-            return self._second(tx, order, attempt, owner, now)
+            self._quoting.ended(tx, order, now)
+            return self._give_back(tx, order, attempt, owner, now, TOO_LATE if gone else TWICE)
         self._end(tx, tx.orders.pending(owner, order.course_id, order.session, order.purpose), now)
         payload = {"order_no": order.order_no, "course_id": order.course_id, "title": order.title, "ref": order.ref}
         tx.outbox.put(news, order.order_no, owner, {**payload, "amount_fen": attempt.total_fen}, now, due=now)
         return Booked.PAID
 
-    def _second(self, tx: Tx, order: Order, attempt: Attempt, owner: str, now: datetime) -> Booked:
-        """Give back a payment for what the follower has already: an order paid twice, or a course bought twice."""
-        return self._send_back(tx, replace(order, openid=owner), attempt, TWICE, now)
-
-    def _send_back(self, tx: Tx, order: Order, attempt: Attempt, why: Unwanted, now: datetime) -> Booked:
-        """Refund a payment by itself, note it for a person, and tell its payer."""
+    def _give_back(self, tx: Tx, order: Order, attempt: Attempt, owner: str, now: datetime, why: _Back) -> Booked:
+        """Give back a payment that buys nothing: an order or a course paid twice, or an offer that is gone."""
         tx.anomalies.add(why.anomaly, attempt.out_trade_no, why.detail, now)
         self._add_refund(tx, order, attempt, attempt.total_fen, why.reason, now)
-        if order.owner:
+        if owner:
             payload = {"order_no": order.order_no, "title": order.title, "amount_fen": attempt.total_fen}
-            tx.outbox.put(why.news, attempt.out_trade_no, order.owner, payload, now, due=now)
-        return Booked.SECOND
+            tx.outbox.put(why.news, attempt.out_trade_no, owner, payload, now, due=now)
+        return Booked.SECOND if why is TWICE else Booked.GONE
 
     # Asking and expiring -----------------------------------------------------------------------------------
 
@@ -552,8 +565,10 @@ class Orders:
         unclear = [each for each in tx.attempts.of(order_no) if each.state in UNSETTLED]
         if order is None or unclear or order.expires_at > self._clock.now():
             return False
+        if not tx.orders.cancel(order_no):
+            return False
         self._quoting.ended(tx, order, self._clock.now())
-        return tx.orders.cancel(order_no)
+        return True
 
     async def _cancel_over(self, order_no: str) -> None:
         await self._store.write(lambda tx: self._cancel_if_over(tx, order_no))

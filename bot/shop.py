@@ -16,9 +16,12 @@ from bot.counters import Counters
 from bot.jobs import Jobs
 from bot.models import Kind, OutboxRow, Purpose
 from bot.nightly import Nightly
+from bot.offers.coupons import Coupons
 from bot.offers.delivery import CourseDelivery, Deliveries, Delivery
 from bot.offers.gifts import GiftDelivery, Gifts
 from bot.offers.groups import GroupBuying, GroupDelivery, GroupPrice
+from bot.offers.limited import Limited
+from bot.offers.qualifying import Qualifying
 from bot.offers.quoting import Quoting
 from bot.orders import Merchant, Orders
 from bot.outbox import Outbox
@@ -27,7 +30,7 @@ from bot.reach.hours import QuietHours
 from bot.reach.service import Reach
 from bot.store import SqliteStore, Store
 from bot.suggestions import Suggestions
-from bot.tagging import Tagging
+from bot.tagging import Tagging, read_rules
 from bot.texts import Texts
 from recsys.text import Tokenizer
 
@@ -50,6 +53,7 @@ class Shop:
     tagging: Tagging
     broadcasts: Broadcasts
     gifts: Gifts
+    coupons: Coupons
 
     def close(self) -> None:
         """Let go of the database."""
@@ -83,13 +87,14 @@ def open_shop(
     kinds: dict[Kind, Delivery] = {Kind.COURSE: CourseDelivery(suggestions)}
     gift = GiftDelivery(Deliveries(kinds), days=config.gift.days)
     deliveries = Deliveries(kinds, {Purpose.GROUP: GroupDelivery(suggestions), Purpose.GIFT: gift})
+    coupons = Coupons(Qualifying(read_rules(config.tags.rules), suggestions))
     orders = Orders(
         store,
         gateway,
         clock,
         merchant=Merchant(config.wechat.app_id, config.pay.mch_id),
         order_minutes=config.pay.order_minutes,
-        quoting=Quoting((GroupPrice(),)),
+        quoting=Quoting([GroupPrice(), Limited(), coupons]),  # a coupon comes last: it takes off what is left
         deliveries=deliveries,
     )
     reach = Reach(
@@ -136,4 +141,5 @@ def open_shop(
         tagging,
         broadcasts,
         gifts,
+        coupons,
     )

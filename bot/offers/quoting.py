@@ -26,12 +26,13 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Who wants what, and when; ``openid`` is empty outside WeChat."""
+    """Who wants what, and when; ``openid`` is empty outside WeChat, where ``session`` names the browser."""
 
     openid: str
     course: Course
     wish: Wish
     now: datetime
+    session: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Offer:
         """Hold what is limited: the order was placed with its lines."""
 
     def ended(self, tx: Tx, order: Order, now: datetime) -> None:
-        """Let go of what was held: the order was cancelled unpaid."""
+        """Let go of what was held: the order was cancelled unpaid, or its payment goes back at once."""
 
     def paid(self, tx: Tx, order: Order, now: datetime) -> Obstacle | None:
         """Use up what was held; says what is in the way when it is gone, and then the money goes back."""
@@ -91,7 +92,7 @@ class Quoting:
             offer.placed(tx, order)
 
     def ended(self, tx: Tx, order: Order, now: datetime) -> None:
-        """Tell every offer that the order was cancelled unpaid."""
+        """Tell every offer that the order came to nothing."""
         for offer in self._offers:
             offer.ended(tx, order, now)
 

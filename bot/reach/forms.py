@@ -21,6 +21,7 @@ _MONEY = frozenset({"title", "amount", "order_no", "time", "public_url"})
 PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "paid": _MONEY | {"course_id"},
     "paid_twice": _MONEY,
+    "offer_gone": _MONEY,
     "refunded": _MONEY,
 }
 SAMPLES = {

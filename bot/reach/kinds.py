@@ -29,6 +29,7 @@ ANSWER = Manner()  # to what they asked a moment ago: they are awake
 KINDS: Mapping[str, Manner] = {
     "paid": Manner(EVERY_WAY),  # they are waiting for it
     "paid_twice": Manner(EVERY_WAY),
+    "offer_gone": Manner(EVERY_WAY),
     "refunded": Manner(EVERY_WAY, quiet=True),
     "group_failed": Manner(quiet=True),
     "gift_returned": Manner(quiet=True),

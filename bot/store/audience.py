@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from bot.mailing import Traits
-from bot.store.rows import Rows, instant
+from bot.store.rows import Row, Rows, instant
 
 TRAITS = (
     "select openid, personalised, channel, last_seen_at,"
     " (select group_concat(course_id, char(10)) from entitlements where openid = f.openid),"
     " case when ? then (select profile from interests where openid = f.openid) end"
-    " from followers f where subscribed = 1 and openid > ? order by openid limit ?"
+    " from followers f where subscribed = 1"
 )
+PAGE = f"{TRAITS} and openid > ? order by openid limit ?"
+
+
+def _traits(row: Row) -> Traits:
+    openid, personalised, channel, seen, owned, profile = row
+    return Traits(
+        openid=openid,
+        personalised=bool(personalised),
+        channel=channel,
+        last_seen_at=instant(seen),
+        owned=frozenset(owned.split("\n")) if owned else frozenset(),
+        profile=profile or "",
+    )
 
 
 class Audience:
@@ -21,19 +34,12 @@ class Audience:
 
     def page(self, after: str, *, limit: int, profiles: bool) -> list[Traits]:
         """Return followers whose openid comes after ``after``, in order; whoever left is not among them."""
-        return [
-            Traits(
-                openid=openid,
-                personalised=bool(personalised),
-                channel=channel,
-                last_seen_at=instant(seen),
-                owned=frozenset(owned.split("\n")) if owned else frozenset(),
-                profile=profile or "",
-            )
-            for openid, personalised, channel, seen, owned, profile in self._rows.all(
-                TRAITS, int(profiles), after, limit
-            )
-        ]
+        return [_traits(row) for row in self._rows.all(PAGE, int(profiles), after, limit)]
+
+    def one(self, openid: str) -> Traits | None:
+        """Return one follower with their interests; None for whoever does not follow."""
+        row = self._rows.one(f"{TRAITS} and openid = ?", 1, openid)
+        return _traits(row) if row else None
 
 
 class AccountTags:

@@ -29,6 +29,8 @@ OPTIONAL = frozenset(
         "resolved_at",
         "transaction_id",
         "unfollowed_at",
+        "usable_from",
+        "usable_until",
     }
 )
 
@@ -532,3 +534,56 @@ def m019_gifts(db: Database) -> None:
         foreign_keys=[("batch_id", "code_batches", "batch_id")],
     )
     db.table("codes").create_index(["batch_id"])
+
+
+@migrations()
+def m018_coupons(db: Database) -> None:
+    """Coupons with the orders that hold or used them, and limited-time prices."""
+    _table(
+        db,
+        "coupons",
+        {
+            "code": str,
+            "title": str,
+            "amount_fen": int,
+            "percent": int,
+            "floor_fen": int,
+            "course_id": str,
+            "category": str,
+            "audience": str,
+            "each_limit": int,
+            "total_limit": int,
+            "usable_from": int,
+            "usable_until": int,
+            "listed": int,
+            "back": int,
+            "stopped": int,
+            "created_at": int,
+        },
+        pk="code",
+    )
+    _table(
+        db,
+        "coupon_uses",
+        {"order_no": str, "code": str, "state": str, "changed_at": int},
+        pk="order_no",
+        foreign_keys=[("order_no", "orders", "order_no"), ("code", "coupons", "code")],
+    )
+    db.table("coupon_uses").create_index(["code", "state"])
+    _table(
+        db,
+        "limited_prices",
+        {
+            "price_id": int,
+            "course_id": str,
+            "price_fen": int,
+            "starts_at": int,
+            "ends_at": int,
+            "stopped": int,
+            "created_at": int,
+        },
+        pk="price_id",
+        foreign_keys=[("course_id", "courses", "course_id")],
+        defaults={"stopped": 0},
+    )
+    db.table("limited_prices").create_index(["course_id", "ends_at"])

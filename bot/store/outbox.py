@@ -12,7 +12,7 @@ from bot.store.rows import Row, Rows, epoch, instant
 ABOUT_MONEY = (  # whoever paid is told, whenever they come back
     "paid",
     "paid_twice",
-    "paid_too_late",
+    "offer_gone",
     "refunded",
     "group_seat",
     "group_full",

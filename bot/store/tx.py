@@ -6,6 +6,7 @@ from bot.store.audience import AccountTags, Audience
 from bot.store.broadcasts import Broadcasts
 from bot.store.catalogue import Courses, Lessons, PopularityScores, Trials
 from bot.store.channels import Arrivals, Channels
+from bot.store.coupons import Coupons, LimitedPrices
 from bot.store.figures import Figures
 from bot.store.gifts import Codes, Gifts
 from bot.store.groups import Groups
@@ -33,6 +34,7 @@ class Tx:
         "channels",
         "codes",
         "consents",
+        "coupons",
         "courses",
         "dislikes",
         "entitlements",
@@ -45,6 +47,7 @@ class Tx:
         "leases",
         "left_messages",
         "lessons",
+        "limited_prices",
         "menus",
         "messages",
         "notices",
@@ -81,6 +84,8 @@ class Tx:
         self.orders = Orders(rows)
         self.attempts = Attempts(rows)
         self.refunds = Refunds(rows)
+        self.coupons = Coupons(rows)
+        self.limited_prices = LimitedPrices(rows)
         self.entitlements = Entitlements(rows)
         self.groups = Groups(rows)
         self.gifts = Gifts(rows)

@@ -33,6 +33,7 @@ _OTHER_NUMBER = re.compile(r"[-+]?\d[\d.]*")
 _NOT_INTERESTED = re.compile(r"(?:我?对)?([^,，。;；想要]*?)我?(?:不感兴趣|没有?兴趣)的?(?:是)?([^,，。;；想要]*)")
 _PRICED = re.compile(r"(.*?)的?(?:要|是)?(?:多少钱|什么价|价格|怎么卖|怎么买|怎么收费|贵)")
 _REDEEM = re.compile(r"(?:兑换|兑换码|使用兑换码|兑)\s*[:：]?\s*([0-9a-z][0-9a-z\s-]{3,30})")
+_COUPON = re.compile(r"(?:使?用)?优惠[码券]\s*(?:是|[:：])?\s*([0-9a-z][0-9a-z-]{2,15})")
 _THIS = frozenset({"", "这个", "这门", "这门课", "这个课", "这课", "它"})
 
 
@@ -89,6 +90,12 @@ def is_other_number(command: str) -> bool:
 def priced(command: str) -> str | None:
     """Return what somebody asks the price of, "" for what lies open; None for other messages."""
     return _thing(_PRICED.fullmatch(command))
+
+
+def coupon(command: str) -> str | None:
+    """Return the code in 「优惠码 SPRING」, as codes are kept; None for other messages."""
+    found = _COUPON.fullmatch(command)
+    return found[1].upper() if found else None
 
 
 def not_interested(command: str) -> str | None:

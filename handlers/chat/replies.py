@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from bot.models import Course, Order, OrderState
+from bot.errors import CouponFault
+from bot.models import Course, Line, Order, OrderState
+from bot.offers.pricing import Priced
+from bot.ports import BEIJING
+from bot.store.coupons import Coupon
 from bot.suggestions import SEVERAL, Shelf
 from bot.texts.markup import link, tap
 from recsys.base import Part, Recommendation
@@ -150,10 +154,10 @@ def whole(terms: Sequence[str]) -> list[str]:
     return [term for term in terms if term.isascii() or not any(term != other and term in other for other in terms)]
 
 
-def course_line(number: int, course: Course, why: str, turn: int) -> str:
+def course_line(number: int, course: Course, why: str, turn: int, priced: Priced) -> str:
     """One course in a list: number, title, price, reason."""
     title = tap(str(number), f"{number}. {course.title}", f"s:{turn}:{number}")
-    return f"{title} {yuan(course.price_fen)}\n   {why}"
+    return f"{title} {today(priced)}\n   {why}"
 
 
 def course_list(head: str, lines: Sequence[str]) -> str:
@@ -238,12 +242,13 @@ def empty_shop() -> str:
     return "课程正在准备中，过几天再来看看；有急事回复「人工」。"
 
 
-def card(course: Course, url: str, refund_note: str) -> str:
+def card(course: Course, priced: Priced, url: str, refund_note: str) -> str:
     """One course, with the way to buy it above the description: however long that is, the way is there."""
-    action = link(url, f"点这里购买 {yuan(course.price_fen)}")
+    action = link(url, f"点这里购买 {yuan(priced.total_fen)}")
     if course.mini_program_path:
         action += f"\n{mini_link(course, url, '在小程序里看')}"
-    return _card(course, f"《{course.title}》{yuan(course.price_fen)}", action, refund_note)
+    action = "\n".join(part for part in (with_coupon(priced), action) if part)
+    return _card(course, f"《{course.title}》{today(priced)}", action, refund_note)
 
 
 def free_card(course: Course) -> str:
@@ -273,11 +278,119 @@ def _shortened(text: str, limit: int) -> str:
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
-def price(course: Course, url: str) -> str:
+def price(course: Course, priced: Priced, url: str) -> str:
     """Say what a course costs and how to get it."""
     if course.free:
         return f"《{course.title}》免费，回复「{tap('领取', '领取')}」马上开通。"
-    return f"《{course.title}》{yuan(course.price_fen)}，{link(url, '点这里购买')}，微信支付后马上开通。"
+    coupon = with_coupon(priced)
+    buy = f"{link(url, '点这里购买')}，微信支付后马上开通。"
+    return (
+        f"《{course.title}》{today(priced)}\n{coupon}\n{buy}"
+        if coupon
+        else f"《{course.title}》{today(priced)}，{buy}"
+    )
+
+
+def today(priced: Priced) -> str:
+    """Show the price of today before a coupon; a limited one with the list price and its end."""
+    lines = [line for line in priced.quote.lines if line.kind != "coupon"]
+    fen = sum(line.amount_fen for line in lines)
+    if priced.until is None:
+        return yuan(fen)
+    return f"限时价 {yuan(fen)}（原价 {yuan(lines[0].amount_fen)}，{moment(priced.until)} 结束）"
+
+
+def moment(at: datetime) -> str:
+    """Show an instant in Beijing time; the end of a day as 24:00."""
+    local = at.astimezone(BEIJING)
+    if (local.hour, local.minute) == (0, 0):
+        local -= timedelta(minutes=1)
+        return f"{local.month}月{local.day}日 24:00"
+    return f"{local.month}月{local.day}日 {local:%H:%M}"
+
+
+LINES: Mapping[str, str] = {
+    "list": "原价",
+    "limited": "限时优惠",
+    "coupon": "优惠码",
+    "group": "拼团优惠",
+    "code": "兑换码",
+}
+
+
+def quote_lines(lines: Sequence[Line]) -> list[tuple[str, str]]:
+    """Return label and amount of each line of a price that is not simply the list price."""
+    return [(line_name(line), line_amount(line)) for line in lines] if len(lines) > 1 else []
+
+
+def line_name(line: Line) -> str:
+    """Name one line of a price."""
+    name = LINES.get(line.kind, "优惠")
+    return f"{name} {line.ref}" if line.kind == "coupon" else name
+
+
+def line_amount(line: Line) -> str:
+    """Show what a line adds or takes off."""
+    return f"−{yuan(-line.amount_fen)}" if line.amount_fen < 0 else yuan(line.amount_fen)
+
+
+COUPON_FAULTS: Mapping[CouponFault, str] = {
+    CouponFault.UNKNOWN: "不存在，看看是不是打错了",
+    CouponFault.EARLY: "还没到可以用的时间",
+    CouponFault.OVER: "已经过期了",
+    CouponFault.NOT_HERE: "不能用在这里",
+    CouponFault.NOT_YOURS: "只给一部分人，你这次用不了",
+    CouponFault.USED: "你已经用过了，或正用在另一笔待付款订单里",
+    CouponFault.EXHAUSTED: "已经被领完了",
+    CouponFault.NO_USE: "在现在的价格上减不了",
+    CouponFault.IN_WECHAT_ONLY: "在这里用不了，请在微信里打开",
+    CouponFault.TOO_MANY_TRIES: "先不能用：刚才错的次数太多，10 分钟后再试",
+}
+
+
+def coupon_fault(code: str, fault: CouponFault) -> str:
+    """Say why a coupon cannot be used."""
+    return f"优惠码 {code} {COUPON_FAULTS[fault]}。"
+
+
+def with_coupon(priced: Priced) -> str:
+    """Say what the kept coupon does to a price, or why nothing; empty without one."""
+    if priced.fault is not None:
+        return coupon_fault(priced.coupon, priced.fault)
+    off = sum(line.amount_fen for line in priced.quote.lines if line.kind == "coupon")
+    return f"优惠码 {priced.coupon} 再减 {yuan(-off)}，实付 {yuan(priced.total_fen)}" if off else ""
+
+
+def coupon_gives(coupon: Coupon, thing: str) -> str:
+    """Say what a coupon takes off, for what, and until when; ``thing`` names its course."""
+    off = f"减 {yuan(coupon.amount_fen)}" if coupon.amount_fen else f"减 {coupon.percent}%"
+    floor = f"，最低付 {yuan(coupon.floor_fen)}" if coupon.floor_fen else ""
+    what = thing or (f"「{coupon.category}」的课" if coupon.category else "所有课程")
+    until = f"，{moment(coupon.usable_until)} 前" if coupon.usable_until else ""
+    return f"{what}{off}{floor}{until}"
+
+
+def my_coupons(entries: Sequence[tuple[Coupon, str]]) -> str:
+    """List the coupons that somebody may use now, each with the title of its course or nothing."""
+    lines = [
+        f"· {tap(f'优惠码 {each.code}', each.code)}{f' {each.title}' if each.title else ''}\n   "
+        f"{coupon_gives(each, thing)}"
+        for each, thing in entries
+    ]
+    return "\n".join(["你现在能用的优惠券（点一下就带上）：", *lines, "带上后再打开课程，价格里就减好了。"])
+
+
+def coupon_kept(coupon: Coupon, thing: str) -> str:
+    """Confirm that a coupon is kept for the courses opened next."""
+    hint = f"接下来打开课程就会带上；还没想好学什么，看看{tap('热门课程', '热门课程')}。"
+    return f"优惠码 {coupon.code} 记下了：{coupon_gives(coupon, thing)}。\n{hint}"
+
+
+def coupon_on(course: Course, priced: Priced, url: str) -> str:
+    """Confirm that a coupon counts for the course that lies open."""
+    return (
+        f"《{course.title}》{today(priced)}\n{with_coupon(priced)}\n{link(url, '点这里购买')}，一笔订单用一张券。"
+    )
 
 
 def where_prices_are(*, listed: bool) -> str:
@@ -320,11 +433,18 @@ def my_orders(orders: Sequence[Order], now: datetime, *, payable: bool) -> str:
     if not orders:
         return f"你还没有订单。看看{tap('热门课程', '热门课程')}？"
     lines = [
-        f"· {o.title} {yuan(o.amount_fen)}\n   {_order_state(o, now)}｜尾号 {o.order_no[-6:]}" for o in orders[:8]
+        f"· {o.title} {yuan(o.amount_fen)}{_made_of(o)}\n   {_order_state(o, now)}｜尾号 {o.order_no[-6:]}"
+        for o in orders[:8]
     ]
     again, off = tap("继续支付", "继续支付"), tap("取消订单", "取消订单")
     tail = [f"最近一笔待付款订单：回复「{again}」去付款，回复「{off}」取消。"] if payable else []
     return "\n".join(["你的订单：", *lines, *tail])
+
+
+def _made_of(order: Order) -> str:
+    """Explain the price of an order, if there is anything to explain."""
+    parts = [" ".join(part) for part in quote_lines(order.lines)]
+    return f"（{'，'.join(parts)}）" if parts else ""
 
 
 def _order_state(order: Order, now: datetime) -> str:
@@ -399,11 +519,12 @@ def nothing_erased() -> str:
     return "好的，什么都没有删。想学什么直接告诉我。"
 
 
-def pay_again(order: Order, course: Course, url: str) -> str:
-    """Show the way back to an unpaid order. The price is the course's of now: the page charges that one."""
-    was, price = yuan(order.amount_fen), yuan(course.price_fen)
+def pay_again(order: Order, course: Course, priced: Priced, url: str) -> str:
+    """Show the way back to an unpaid order, at the price of now with its coupon: the page charges that one."""
+    was, price = yuan(order.amount_fen), yuan(priced.total_fen)
     changed = f"价格有变动：下单时 {was}，现在 {price}。\n" if was != price else ""
-    return f"{changed}《{course.title}》{price} 还没付款，{link(url, '点这里继续支付')}。"
+    lost = f"{coupon_fault(priced.coupon, priced.fault)}\n" if priced.fault else ""
+    return f"{lost}{changed}《{course.title}》{price} 还没付款，{link(url, '点这里继续支付')}。"
 
 
 def free_now(course: Course) -> str:
@@ -561,8 +682,11 @@ def _reach(contact: str) -> str:
 
 
 def discount() -> str:
-    """Say that there are no vouchers."""
-    return f"我这里没有优惠券，标价就是实付价。想省钱可以说「便宜点」，或看看{tap('免费课程', '免费课程')}。"
+    """Say that there is no coupon for them now, and what to do with a code."""
+    return (
+        "现在没有优惠券可以给你用。有优惠码就发「优惠码」加上码，比如「优惠码 SPRING」。"
+        f"想省钱可以说「便宜点」，或看看{tap('免费课程', '免费课程')}。"
+    )
 
 
 def thanks() -> str:
@@ -616,11 +740,6 @@ def paid(title: str, amount_fen: int, order_no: str, url: str) -> str:
 def paid_twice(title: str, amount_fen: int) -> str:
     """Tell about a payment that goes back."""
     return f"《{title}》你已经有了，多付的 {yuan(amount_fen)} 会自动原路退回，不用操作。"
-
-
-def paid_too_late(title: str, amount_fen: int) -> str:
-    """Tell about a payment whose offer or seat was gone when it came in."""
-    return f"《{title}》的付款到账时，优惠或名额已经没有了，{yuan(amount_fen)} 会自动原路退回，不用操作。"
 
 
 def group_seat(title: str, amount_fen: int, url: str) -> str:
@@ -739,6 +858,14 @@ def redeemed(outcome: str, course: Course | None, url: str) -> str:
             return "试错太多次了，过十分钟再试；确定没抄错就回复「人工」。"
         case _:
             return "没有这个兑换码，核对一下再发；确定没抄错就回复「人工」。"
+
+
+def offer_gone(title: str, amount_fen: int) -> str:
+    """Tell about a payment that came too late for its offer, and goes back."""
+    return (
+        f"《{title}》的付款到得太晚，优惠或名额已经没有了，没有开通。"
+        f"付的 {yuan(amount_fen)} 会自动原路退回，不用操作；还想学就回复课程名，按现价购买。"
+    )
 
 
 def refunded(title: str, amount_fen: int) -> str:

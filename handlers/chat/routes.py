@@ -15,7 +15,7 @@ from typing import Any
 from bot.texts.book import Said
 from handlers.chat import reading, replies
 from handlers.chat.answers import Answer, Later, Text
-from handlers.chat.topics import card, desk, find, giving, mine, notified, person, reports, together
+from handlers.chat.topics import card, desk, find, giving, mine, notified, offers, person, reports, together
 from handlers.chat.turn import Turn
 
 Topic = Callable[[Any, Turn], Answer | Later]
@@ -54,7 +54,7 @@ COMMANDS: tuple[tuple[str, Topic], ...] = (
     ("结束人工 结束客服 退出人工", person.over),
     ("退款 怎么退款 如何退款 申请退款 退款怎么办 能退款 退钱 退费 退课 退货 能退 怎么退", desk.refund),
     ("发票 开发票 怎么开发票 如何开发票 开票", desk.invoice),
-    ("优惠券 优惠 优惠码 优惠活动 打折 折扣", desk.discount),
+    ("优惠券 我的优惠券 优惠 优惠码 优惠活动 打折 折扣", offers.coupons),
     ("帮助 菜单 help ? 怎么用", desk.help_me),
     ("你好 您好 hi hello 在吗 有人 有人在", desk.help_me),
     ("谢谢 谢谢你 谢谢您 多谢 感谢 谢了 thanks 谢谢老师", desk.thanks),
@@ -69,7 +69,7 @@ SMALL_TALK = frozenset(
         desk.help_me,
         desk.refund,
         desk.invoice,
-        desk.discount,
+        offers.coupons,
         desk.thanks,
         desk.who,
         desk.fine,
@@ -153,7 +153,7 @@ def _answer(message: Any, turn: Turn) -> Answer | Later | None:
     hit = book.match(said(turn.said), command=intent is not None and intent.kept) if book.rules else None
     if hit is not None:
         return Text(hit.rule.answer)
-    return intent.topic(message, turn) if intent is not None else None
+    return intent.topic(message, turn) if intent is not None else offers.bare(turn)
 
 
 def said(words: str) -> Said:
@@ -181,6 +181,8 @@ def recognise(text: str, words: Callable[[str], Iterable[str]]) -> Intent | None
             return Intent(partial(giving.redeem, code), command)
         if (number := reading.number(command)) is not None:
             return Intent(partial(_by_number, number), command)
+        if (code := reading.coupon(command)) is not None:
+            return Intent(partial(offers.typed, code), command)
         if (thing := reading.priced(command)) == "":
             return Intent(card.price, command)
         if thing is not None and (number := reading.number(thing)) is not None:
@@ -216,7 +218,7 @@ def _not_interested(thing: str, message: Any, turn: Turn) -> Answer | Later:
     return Text(find.answer_words(f"不喜欢{'、'.join(subjects)}", turn) if subjects else replies.which_dislike())
 
 
-LEFT = frozenset({desk.refund, desk.invoice, desk.discount, desk.who, _no_such_number})  # may be left for people
+LEFT = frozenset({desk.refund, desk.invoice, offers.coupons, desk.who, _no_such_number})  # may be left for people
 EVENTS: Mapping[str, Topic] = {
     "voice": voice,
     "image": media,

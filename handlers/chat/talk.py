@@ -17,6 +17,7 @@ class Talk:
     ``listed`` is the turn of the latest suggestions, ``opened`` that in which ``course`` was opened. ``starters``
     tells that the greeting was shown after every list; ``unlearn`` that hiding ``disliked`` taught the profile.
     ``leave`` tells that the next message may be one for people.
+    ``coupon`` is the code that the courses opened from now on are priced with.
     ``erase_until`` is up to when (epoch seconds) the deletion of everything may be confirmed.
     """
 
@@ -35,6 +36,7 @@ class Talk:
     rest: str = ""
     erase_until: int = 0
     leave: bool = False
+    coupon: str = ""
 
     @property
     def shown(self) -> list[str]:

@@ -20,8 +20,6 @@ def teller(public_url: str) -> Callable[[OutboxRow], str]:
                 return replies.paid(title, fen, str(told["order_no"]), url)
             case "paid_twice":
                 return replies.paid_twice(title, fen)
-            case "paid_too_late":
-                return replies.paid_too_late(title, fen)
             case "group_seat":
                 return replies.group_seat(title, fen, f"{public_url}/group/{told['ref']}")
             case "group_full":
@@ -34,6 +32,8 @@ def teller(public_url: str) -> Callable[[OutboxRow], str]:
                 return replies.gift_claimed(title)
             case "gift_returned":
                 return replies.gift_returned(title, fen)
+            case "offer_gone":
+                return replies.offer_gone(title, fen)
             case "refunded":
                 return replies.refunded(title, fen)
             case "human":

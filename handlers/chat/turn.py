@@ -8,6 +8,8 @@ from functools import cached_property
 
 from bot.config import ChatSettings
 from bot.models import Course, Follower
+from bot.offers.pricing import Priced, price
+from bot.offers.quoting import Wish
 from bot.orders import Orders
 from bot.shop import Shop
 from bot.store import Tx
@@ -76,9 +78,14 @@ class Turn:
         """The follower as far as recommending may know them."""
         return Person(self.profile, self.owned) if self.follower.personalised else STRANGER
 
-    def course_link(self, course: Course, source: str) -> str:
-        """Return the address of the course page; the query tells where from, never who."""
-        return f"{self.shop.config.server.public_url}/c/{course.course_id}?from={source}"
+    def course_link(self, course: Course, source: str, coupon: str = "") -> str:
+        """Return the address of the course page; the query tells where from and with which coupon, never who."""
+        carried = f"&coupon={coupon}" if coupon else ""
+        return f"{self.shop.config.server.public_url}/c/{course.course_id}?from={source}{carried}"
+
+    def priced(self, course: Course, coupon: str = "") -> Priced:
+        """Return what a course costs this follower now."""
+        return price(self.tx, self.orders, self.openid, course, self.now, Wish(coupon=coupon))
 
     def group_link(self, course: Course) -> str:
         """Return the address at which a group for a course is opened."""

@@ -11,6 +11,7 @@ import click
 from handlers.cli import (
     broadcast,
     chinese,
+    coupons,
     courses,
     demo,
     doctor,
@@ -77,6 +78,8 @@ main.add_command(orders.group)
 main.add_command(groups.group)
 main.add_command(gifts.group)
 main.add_command(gifts.given)
+main.add_command(coupons.group)
+main.add_command(coupons.prices)
 main.add_command(messages.group)
 main.add_command(messages.talks)
 main.add_command(qr.group)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -11,6 +12,7 @@ from bot import catalog, refunding
 from bot.errors import NotFound
 from bot.models import Order, RefundState
 from bot.refunding import Refundable
+from handlers.chat import replies
 from handlers.cli.common import Desk, Failure, confirm, show, show_one, word, yuan
 
 
@@ -42,10 +44,12 @@ def show_(desk: Desk, order_no: str, as_json: bool) -> None:
         if as_json:
             paid = [f"{a.out_trade_no} {a.trade_type} {a.state}" for a in attempts]
             back = [f"{r.out_refund_no} {r.amount_fen} 分 {r.state}" for r in refunds]
-            return {**_row(order), "attempts": paid, "refunds": back}
+            lines = [asdict(line) for line in order.lines]
+            return {**_row(order), "lines": lines, "attempts": paid, "refunds": back}
         paid = [f"{a.out_trade_no} {word('trade_type', a.trade_type)} {word('attempt', a.state)}" for a in attempts]
         back = [f"{r.out_refund_no} {yuan(r.amount_fen)} 元 {word('refund', r.state)}" for r in refunds]
-        return {**_row(order), "title": order.title, "attempts": paid, "refunds": back}
+        made_of = [f"{replies.line_name(line)} {replies.line_amount(line)}" for line in order.lines]
+        return {**_row(order), "title": order.title, "lines": made_of, "attempts": paid, "refunds": back}
 
     with desk.store() as store:
         row = store.write_now(work)

@@ -18,12 +18,24 @@ from urllib.parse import urlsplit
 import segno
 from tornado.web import Finish, RequestHandler
 
-from bot.errors import AccountError, AlreadyPaid, CannotBuy, NotFound, PayRejected, PayUnknown
+from bot.errors import (
+    AccountError,
+    AlreadyPaid,
+    CannotBuy,
+    CouponFault,
+    CouponRefused,
+    NotFound,
+    PayRejected,
+    PayUnknown,
+)
 from bot.models import Attempt, Course, Order, OrderState, Purpose, TradeType
+from bot.offers.coupons import code_in
+from bot.offers.pricing import Priced, price_typed
 from bot.offers.quoting import Wish
 from bot.orders import NO_WISH, Outcome, Placed
 from bot.shop import Shop
 from bot.store import Tx
+from handlers.chat import replies
 from handlers.chat.replies import yuan
 from handlers.web.quiet import Quiet
 from recsys.base import Signal
@@ -34,6 +46,8 @@ STATE_COOKIE = "zk_state_"
 CALLBACK = "/oauth/callback"
 COOKIE_DAYS = 7
 STATE_MINUTES = timedelta(minutes=10)
+LONGEST_FEN = 12
+GUESSED = (CouponFault.UNKNOWN, CouponFault.TOO_MANY_TRIES)
 ASK_AFTER = timedelta(seconds=3)
 CSP = "default-src 'self'; img-src 'self' https: data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
@@ -121,6 +135,11 @@ class Page(Quiet):
         secure = self._shop.config.server.public_url.startswith("https://")
         self.set_cookie(name, value, httponly=True, secure=secure, samesite="Lax", **life)
 
+    @property
+    def _source(self) -> str:
+        """Where the link stood that led here."""
+        return self.get_query_argument("from", "")[:32]
+
     async def course(self, course_id: str) -> tuple[Course, bool]:
         """Return the course and whether it is theirs; stops with 404 when it is not to be seen."""
         openid = self.openid
@@ -133,6 +152,23 @@ class Page(Quiet):
         if course is None or not (course.on_sale or owned):
             self.message("no_course", 404)
         return course, owned
+
+    def wish(self, course: Course) -> Wish:
+        """Return what is asked for beside the course: the coupon that the address or the form carries."""
+        return Wish(coupon="" if course.free else code_in(self.get_argument("coupon", "")))
+
+    async def priced(self, course: Course) -> Priced:
+        """Return the price of now for whoever looks; a coupon that does not exist counts as a guess."""
+        openid, sid, now, wish = self.openid, self._session.sid, self._shop.clock.now(), self.wish(course)
+
+        def work(tx: Tx) -> Priced:
+            return price_typed(tx, self._shop.orders, openid, course, now, wish, session=sid)
+
+        return await (self._shop.store.write(work) if wish.coupon else self._shop.store.read(work))
+
+    def quote_html(self, priced: Priced) -> str:
+        """Word the price line by line."""
+        return self.render_string("quote.html", priced=priced, replies=replies).decode()
 
     async def learn_from(self, signal: Signal, course: Course) -> None:
         """Let the follower's interests follow what was done, if they may."""
@@ -187,6 +223,7 @@ class CoursePage(Page):
         lessons, deal = await self._shop.store.read(
             lambda tx: (tx.lessons.of(course_id), tx.groups.running(course_id, now))
         )
+        priced = await self.priced(course)
         self.render(
             "course.html",
             together=f"{deal.size} 人拼团价 {yuan(deal.price_fen)}"
@@ -195,7 +232,10 @@ class CoursePage(Page):
             course=course,
             owned=owned,
             lessons=lessons,
-            price=yuan(course.price_fen),
+            priced=priced,
+            quote=self.quote_html(priced),
+            source=self._source,
+            price=yuan(priced.total_fen),
             refund_note=self._shop.config.chat.refund_note,
             in_wechat=self.in_wechat,
             sold=course.free or self._shop.config.pay.enabled,
@@ -207,19 +247,20 @@ class Paying(Page):
     """A page with a button that places an order and is answered with what it must do next."""
 
     async def sell(self, course_id: str, wish: Wish = NO_WISH) -> None:
-        """Answer JSON: ``state`` is owned, pay, scan, paid, retry or refused."""
+        """Answer JSON: ``state`` is owned, pay, scan, paid, price, retry or refused.
+
+        ``price``: the price is not the ``total`` that was shown, or the coupon cannot be used any more; nothing was
+        ordered, and ``quote`` and ``total`` are what the page is to show now.
+        """
         if self.in_wechat and not self.openid:
             self.finish({"state": "refused", "why": "session"})
             return
-        shop, source = self._shop, self.get_query_argument("from", "")[:32]
+        shop = self._shop
         if not shop.config.pay.enabled and await shop.store.read(lambda tx: self._to_be_paid(tx, course_id)):
             self.finish({"state": "refused", "why": "no_pay"})
             return
         try:
-            placed = await shop.orders.place(
-                self.openid, course_id, source=source, session=self._session.sid, wish=wish
-            )
-            self.finish(await self._next(placed))
+            self.finish(await self.place(course_id, wish))
         except AlreadyPaid:
             self.finish({"state": "paid"})
         except PayUnknown:
@@ -230,6 +271,13 @@ class Paying(Page):
         except (NotFound, PayRejected) as error:
             log.warning("checkout.refused course=%s why=%s", course_id, error)
             self.finish({"state": "refused", "why": "course"})
+
+    async def place(self, course_id: str, wish: Wish) -> dict[str, object]:
+        """Order at the price of the wish."""
+        placed = await self._shop.orders.place(
+            self.openid, course_id, source=self._source, session=self._session.sid, wish=wish
+        )
+        return await self._next(placed)
 
     def _to_be_paid(self, tx: Tx, course_id: str) -> bool:
         course = tx.courses.get(course_id)
@@ -254,6 +302,33 @@ class PlaceOrder(Paying):
         """Sell the course; see ``sell``."""
         self.require_same_site()
         await self.sell(course_id)
+
+    async def place(self, course_id: str, _wish: Wish) -> dict[str, object]:
+        """Order at the price that was shown, with the coupon that was."""
+        course = await self._shop.store.read(lambda tx: tx.courses.get(course_id))
+        if course is None:
+            raise NotFound(f"没有课程 {course_id}")
+        wish, shown = self.wish(course), self.get_argument("total", "")
+        if wish.coupon and (priced := await self.priced(course)).fault in GUESSED:
+            return self._new_price(priced)
+        try:
+            placed = await self._shop.orders.place(
+                self.openid,
+                course_id,
+                source=self._source,
+                session=self._session.sid,
+                wish=wish,
+                shown_fen=_fen(shown) if shown else None,
+            )
+        except CouponRefused:
+            return self._new_price(await self.priced(course))
+        if placed.outcome is Outcome.PRICE:
+            return self._new_price(await self.priced(placed.course))
+        return await self._next(placed)
+
+    def _new_price(self, priced: Priced) -> dict[str, object]:
+        answer = {"state": "price", "total": priced.total_fen, "price": yuan(priced.total_fen)}
+        return {**answer, "coupon": priced.used, "quote": self.quote_html(priced)}
 
 
 class OrderStatePage(Page):
@@ -359,6 +434,11 @@ def page_routes(shop: Shop) -> list[tuple[str, type[RequestHandler], dict[str, S
         (rf"/learn/{name}/([0-9]{{1,5}})/done", LessonDone, given),
         (CALLBACK, OAuthCallback, given),
     ]
+
+
+def _fen(text: str) -> int:
+    """Read the amount that a page says it showed; what is none fits no price."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < LONGEST_FEN else -1
 
 
 def _own_path(wanted: str) -> str:

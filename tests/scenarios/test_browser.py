@@ -392,3 +392,35 @@ def test_a_phone_whose_demo_was_killed_says_so_marks_what_was_lost_and_starts_ov
     assert "有人吗" in lost
     assert left == 1
     assert silent
+
+
+def test_a_coupon_typed_on_the_page_is_shown_before_it_is_charged_and_a_new_price_is_too(hand, demo):
+    demo.operate("coupons", "add", "SPRING", "--amount", "20", "--total", "1")
+    follow(hand)
+    open_course(hand)
+    with hand.page():
+        before = hand.find("#total").text
+        hand.find("#coupon").send_keys("nope")
+        hand.tap("#coupon-form button")
+        hand.find(".fault", having="NOPE 不存在")
+        hand.picture("coupon-unknown")
+        hand.find("#coupon").clear()
+        hand.find("#coupon").send_keys("spring")
+        hand.tap("#buy")  # without 使用: the price comes first, no sheet opens
+        hand.find(".quote", having="优惠码 SPRING")
+        hand.picture("coupon-on")
+        shown = hand.find("#total").text
+        assert sideways(hand) == 0
+        demo.operate("coupons", "stop", "SPRING")
+        hand.tap("#buy")
+        hand.find("#status", having="价格有变动，还没有扣款")
+        hand.find(".fault", having="已经过期了")
+        hand.picture("coupon-gone")
+        after = hand.find("#total").text
+    pay(hand)
+    close(hand)
+    receipt = hand.find(LATEST, having="付款成功").text
+
+    assert int(before.strip("¥")) - int(shown.strip("¥")) == 20
+    assert after == before
+    assert f"金额 {before}" in receipt

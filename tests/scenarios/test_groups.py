@@ -181,7 +181,7 @@ def test_a_payment_for_a_seat_that_is_gone_goes_back_by_itself(live):
 
     booked, back, courses, kinds, told = live(story)
 
-    assert (booked, back, courses, kinds) == (Booked.SECOND, [FEN], [], ["offer_gone"])
+    assert (booked, back, courses, kinds) == (Booked.GONE, [FEN], [], ["offer_gone"])
     assert "名额已经没有了" in told
 
 

@@ -26,7 +26,8 @@ def open_card(course: Course, turn: Turn, source: str) -> str:
         turn.suggestions.touch(turn.tx, turn.openid, turn.profile, Signal.CLICK, course, turn.now)
     if course.free:
         return replies.free_card(course)
-    shown = replies.card(course, turn.course_link(course, source), turn.chat.refund_note)
+    priced = turn.priced(course, turn.talk.coupon)
+    shown = replies.card(course, priced, turn.course_link(course, source, priced.used), turn.chat.refund_note)
     deal = turn.tx.groups.running(course.course_id, turn.now)
     together = replies.group_offer(deal.size, deal.price_fen, turn.group_link(course)) if deal else ""
     return "\n".join(part for part in (shown, together) if part)
@@ -49,7 +50,8 @@ def price(_message: Any, turn: Turn) -> Answer:
         return Text(replies.where_prices_are(listed=bool(turn.talk.suggested)))
     if course.course_id in turn.owned:
         return Text(replies.owned(course, turn.lesson_link(course.course_id)))
-    return Text(replies.price(course, turn.course_link(course, "price")))
+    priced = turn.priced(course, "" if course.free else turn.talk.coupon)
+    return Text(replies.price(course, priced, turn.course_link(course, "price", priced.used)))
 
 
 def not_interested(_message: Any, turn: Turn) -> Answer:

@@ -90,11 +90,6 @@ def invoice(_message: Any, turn: Turn) -> Answer:
     return Text(turn.word("invoice", replies.invoice(turn.chat.human_contact)))
 
 
-def discount(_message: Any, turn: Turn) -> Answer:
-    """Say that the price of a course is its price."""
-    return Text(turn.word("discount", replies.discount()))
-
-
 def thanks(_message: Any, turn: Turn) -> Answer:
     """Answer thanks."""
     return Text(turn.word("thanks", replies.thanks()))

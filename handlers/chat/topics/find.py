@@ -188,7 +188,11 @@ def _lines(turn: Turn, found: Sequence[Recommendation], levels: Collection[str])
     shelf, mode, number_of_list = turn.shelf, turn.talk.mode, turn.talk.turn
     return [
         replies.course_line(
-            number, shelf.courses[each.item_id], replies.reason(each, mode, shelf, levels), number_of_list
+            number,
+            course := shelf.courses[each.item_id],
+            replies.reason(each, mode, shelf, levels),
+            number_of_list,
+            turn.priced(course),
         )
         for number, each in enumerate(found, 1)
     ]

@@ -42,7 +42,9 @@ def continue_paying(_message: Any, turn: Turn) -> Answer:
     if course.free:
         turn.talk.open(course.course_id)
         return Text(replies.free_now(course))
-    return Text(replies.pay_again(order, course, turn.course_link(course, "pay_again")))
+    coupon = next((line.ref for line in order.lines if line.kind == "coupon"), "")
+    priced = turn.priced(course, coupon)
+    return Text(replies.pay_again(order, course, priced, turn.course_link(course, "pay_again", priced.used)))
 
 
 def _to_pay(turn: Turn, found: Sequence[Order]) -> tuple[Order, Course] | None:

@@ -13,7 +13,8 @@
     in_wechat_only: "免费课请在微信里打开领取。",
     settled: "这笔订单已经有了结果，没有再扣款，请刷新页面看看。",
     over: "这笔订单过了付款时间，没有扣款，请再点一次。",
-    not_to_give: "这门课不能送人，没有扣款。",
+    offer_gone: "这个优惠刚刚没有了，没有扣款，请刷新页面看现在的价格。",
+    not_to_give: "这门课现在不能送人，没有扣款。",
     no_group: "这个团已经结束了，没有扣款。可以自己开一个团，或单独购买。",
     in_group: "你已经在团里了，不用再付。在公众号回复「我的拼团」看进度。",
     group_full: "名额刚被占满了，没有扣款。可以自己开一个团。"
@@ -47,6 +48,29 @@
     again("没能打开微信支付，请再试一次。");
   }
 
+  // Nothing was ordered: the page shows the price of now, and the next tap is to that one.
+  function reprice(next) {
+    var quote = document.getElementById("quote");
+    if (!quote) { location.reload(); return; }  // it was free when the page was opened
+    quote.innerHTML = next.quote;
+    document.getElementById("total").textContent = next.price;
+    button.dataset.total = next.total;
+    button.dataset.coupon = next.coupon;
+    var field = document.getElementById("coupon");
+    if (field) { field.value = next.coupon; }
+    document.getElementById("price").scrollIntoView();
+    again("价格有变动，还没有扣款。看过新的价格，再点一次付款。");
+  }
+
+  // A code that was typed but not looked at yet is shown with its price first.
+  function unseen() {
+    var field = document.getElementById("coupon");
+    var typed = field ? field.value.trim().toUpperCase() : "";
+    if (!typed || typed === button.dataset.coupon || typed === field.defaultValue.trim().toUpperCase()) { return false; }
+    document.getElementById("coupon-form").submit();
+    return true;
+  }
+
   function invoke(order, params) {
     WeixinJSBridge.invoke("getBrandWCPayRequest", params, function (result) {
       if (result.err_msg === "get_brand_wcpay_request:ok") { poll(order, 30, "正在向微信确认付款……"); }
@@ -61,12 +85,15 @@
   }
 
   button.addEventListener("click", async function () {
+    if (unseen()) { return; }
     button.disabled = true;
     say("正在下单……");
     try {
       var from = new URLSearchParams(location.search).get("from") || "";
       var place = button.dataset.order || "/c/" + encodeURIComponent(course) + "/order";
-      var next = await ask(place + "?from=" + encodeURIComponent(from), "POST");
+      var asked = new URLSearchParams({ from: from });
+      if (button.dataset.total) { asked.set("total", button.dataset.total); asked.set("coupon", button.dataset.coupon); }
+      var next = await ask(place + "?" + asked, "POST");
       if (next.state === "owned") { location.replace(next.learn); }
       else if (next.state === "paid") { say("这笔订单已经付过了，正在打开课程……"); location.reload(); }
       else if (next.state === "pay") { say("请在微信里完成付款"); pay(next.order_no, next.bridge); }
@@ -76,6 +103,7 @@
         box.hidden = false;
         poll(next.order_no, 150, "请用微信扫码付款；付好后在公众号回复「我的课程」学习。");
       }
+      else if (next.state === "price") { reprice(next); }
       else if (next.state === "retry") { again("微信支付暂时没有回应，没有扣款，请稍后再试。"); }
       else { again(WHY[next.why] || "这门课现在买不了，请回到公众号回复「人工」。"); }
     } catch (error) { again("网络不太好，请再试一次。"); }
