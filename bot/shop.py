@@ -16,7 +16,9 @@ from bot.counters import Counters
 from bot.jobs import Jobs
 from bot.models import Kind, OutboxRow
 from bot.nightly import Nightly
+from bot.offers.bundles import BundleCredit, BundleDelivery
 from bot.offers.delivery import CourseDelivery, Deliveries
+from bot.offers.membership import MembershipDelivery, PlanOffer
 from bot.offers.quoting import Quoting
 from bot.orders import Merchant, Orders
 from bot.outbox import Outbox
@@ -83,8 +85,14 @@ def open_shop(
         clock,
         merchant=Merchant(config.wechat.app_id, config.pay.mch_id),
         order_minutes=config.pay.order_minutes,
-        quoting=Quoting(),
-        deliveries=Deliveries({Kind.COURSE: CourseDelivery(suggestions)}),
+        quoting=Quoting((PlanOffer(), BundleCredit())),
+        deliveries=Deliveries(
+            {
+                Kind.COURSE: CourseDelivery(suggestions),
+                Kind.BUNDLE: BundleDelivery(suggestions),
+                Kind.MEMBERSHIP: MembershipDelivery(clock),
+            }
+        ),
     )
     reach = Reach(
         messenger or account,

@@ -29,6 +29,9 @@ ANSWER = Manner()  # to what they asked a moment ago: they are awake
 KINDS: Mapping[str, Manner] = {
     "paid": Manner(EVERY_WAY),  # they are waiting for it
     "paid_twice": Manner(EVERY_WAY),
+    "paid_member": Manner(EVERY_WAY),
+    "member_ending": Manner(EVERY_WAY, quiet=True),
+    "member_over": Manner(EVERY_WAY, quiet=True),
     "refunded": Manner(EVERY_WAY, quiet=True),
     "note": Manner(quiet=True, rationed=True),  # an operator's word; WeChat forbids templates for such
 }

@@ -24,6 +24,7 @@ OPTIONAL = frozenset(
         "next_query_at",
         "paid_at",
         "resolved_at",
+        "revoked_at",
         "transaction_id",
         "unfollowed_at",
     }
@@ -425,3 +426,57 @@ def m014_offers(db: Database) -> None:
     for column, default in (("purpose", "own"), ("ref", ""), ("lines", "[]")):
         db.execute(f"alter table orders add column {column} text not null default '{default}'")
     db.execute("create index idx_orders_ref on orders (ref) where ref <> ''")
+
+
+@migrations()
+def m020_bundles(db: Database) -> None:
+    """Keep what gave each course to whom, the courses of bundles, and the months of memberships."""
+    _table(
+        db,
+        "grants",
+        {"openid": str, "course_id": str, "order_no": str, "source": str, "granted_at": int},
+        pk=("openid", "course_id", "order_no"),
+        foreign_keys=[("course_id", "courses", "course_id")],
+    )
+    db.table("grants").create_index(["course_id"])
+    db.execute("create index idx_grants_order on grants (order_no) where order_no <> ''")
+    db.execute(
+        "insert into grants (openid, course_id, order_no, source, granted_at)"
+        " select openid, course_id, order_no, source, granted_at from entitlements"
+    )
+    _table(
+        db,
+        "bundle_courses",
+        {"bundle_id": str, "course_id": str, "position": int},
+        pk=("bundle_id", "course_id"),
+        foreign_keys=[("bundle_id", "courses", "course_id"), ("course_id", "courses", "course_id")],
+    )
+    _table(
+        db,
+        "membership_plans",
+        {"item_id": str, "months": int, "categories": str},
+        pk="item_id",
+        foreign_keys=[("item_id", "courses", "course_id")],
+    )
+    _table(
+        db,
+        "memberships",
+        {
+            "order_no": str,
+            "openid": str,
+            "item_id": str,
+            "title": str,
+            "months": int,
+            "categories": str,
+            "granted_at": int,
+            "starts_at": int,
+            "ends_at": int,
+            "revoked_at": int,
+            "told": int,
+        },
+        pk="order_no",
+        foreign_keys=[("order_no", "orders", "order_no"), ("item_id", "courses", "course_id")],
+        defaults={"told": 0},
+    )
+    db.table("memberships").create_index(["openid"])
+    db.table("memberships").create_index(["ends_at"])

@@ -9,7 +9,7 @@ from datetime import datetime
 from bot.models import OutboxRow
 from bot.store.rows import Row, Rows, epoch, instant
 
-ABOUT_MONEY = ("paid", "paid_twice", "refunded")  # whoever paid is told, whenever they come back
+ABOUT_MONEY = ("paid", "paid_member", "paid_twice", "refunded")  # whoever paid is told, whenever they come back
 OUTBOX = "id, kind, key, openid, payload, created_at, attempts"
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from bot.store.audience import AccountTags, Audience
 from bot.store.broadcasts import Broadcasts
+from bot.store.bundles import Bundles
 from bot.store.catalogue import Courses, Lessons, PopularityScores, Trials
 from bot.store.channels import Arrivals, Channels
 from bot.store.figures import Figures
 from bot.store.inbox import Messages
+from bot.store.memberships import Memberships
 from bot.store.menus import Menus
 from bot.store.money import Anomalies, Attempts, Entitlements, Notices, Orders, Refunds
 from bot.store.outbox import Outbox
@@ -28,6 +30,7 @@ class Tx:
         "attempts",
         "audience",
         "broadcasts",
+        "bundles",
         "channels",
         "consents",
         "courses",
@@ -40,6 +43,7 @@ class Tx:
         "leases",
         "left_messages",
         "lessons",
+        "memberships",
         "menus",
         "messages",
         "notices",
@@ -77,6 +81,8 @@ class Tx:
         self.attempts = Attempts(rows)
         self.refunds = Refunds(rows)
         self.entitlements = Entitlements(rows)
+        self.bundles = Bundles(rows)
+        self.memberships = Memberships(rows)
         self.notices = Notices(rows)
         self.anomalies = Anomalies(rows)
         self.tokens = Tokens(rows)

@@ -138,10 +138,15 @@ def whole(terms: Sequence[str]) -> list[str]:
     return [term for term in terms if term.isascii() or not any(term != other and term in other for other in terms)]
 
 
-def course_line(number: int, course: Course, why: str, turn: int) -> str:
-    """One course in a list: number, title, price, reason."""
+def course_line(number: int, course: Course, why: str, turn: int, price: str = "") -> str:
+    """One course in a list: number, title, price (the list price unless told otherwise), reason."""
     title = tap(str(number), f"{number}. {course.title}", f"s:{turn}:{number}")
-    return f"{title} {yuan(course.price_fen)}\n   {why}"
+    return f"{title} {price or yuan(course.price_fen)}\n   {why}"
+
+
+def member_price() -> str:
+    """Stand in a list for the price of what a membership opens."""
+    return "会员可看"
 
 
 def course_list(head: str, lines: Sequence[str]) -> str:
@@ -387,9 +392,9 @@ def nothing_erased() -> str:
     return "好的，什么都没有删。想学什么直接告诉我。"
 
 
-def pay_again(order: Order, course: Course, url: str) -> str:
-    """Show the way back to an unpaid order. The price is the course's of now: the page charges that one."""
-    was, price = yuan(order.amount_fen), yuan(course.price_fen)
+def pay_again(order: Order, course: Course, url: str, fen: int) -> str:
+    """Show the way back to an unpaid order. ``fen`` is what it costs now: the page charges that."""
+    was, price = yuan(order.amount_fen), yuan(fen)
     changed = f"价格有变动：下单时 {was}，现在 {price}。\n" if was != price else ""
     return f"{changed}《{course.title}》{price} 还没付款，{link(url, '点这里继续支付')}。"
 

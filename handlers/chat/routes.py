@@ -15,7 +15,7 @@ from typing import Any
 from bot.texts.book import Said
 from handlers.chat import reading, replies
 from handlers.chat.answers import Answer, Later, Text
-from handlers.chat.topics import card, desk, find, mine, notified, person, reports
+from handlers.chat.topics import card, desk, find, items, mine, notified, person, reports
 from handlers.chat.turn import Turn
 
 Topic = Callable[[Any, Turn], Answer | Later]
@@ -29,6 +29,7 @@ COMMANDS: tuple[tuple[str, Topic], ...] = (
     ("推荐 推荐课程 给我推荐 接下来学什么 学什么好 学什么 学啥 我该学什么 下一步学什么", find.for_me),
     ("为什么 为啥 理由", find.why),
     ("我的课程 我的课 继续学习", mine.courses),
+    ("我的会员 会员 vip 开通会员 会员续费 续费 续费会员 会员到期 我的vip", items.my_membership),
     ("我的订单 订单", mine.orders),
     ("继续支付 继续付款 付款 支付 去付款 去支付", mine.continue_paying),
     ("取消订单 取消支付 取消付款 不买了 不想买了", mine.cancel_order),
@@ -77,6 +78,7 @@ MENU_KEYS: Mapping[str, Topic] = {
     "popular": find.popular,
     "new": find.newest,
     "my_courses": mine.courses,
+    "my_membership": items.my_membership,
     "my_orders": mine.orders,
     "help": desk.help_me,
 }

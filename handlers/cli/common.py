@@ -94,6 +94,17 @@ HEADINGS = {
     "left_messages": "待处理留言",
     "served_until": "人工服务到",
     "served_by": "接待客服",
+    "item": "类型",
+    "apart_fen": "单买（元）",
+    "item_id": "会员编号",
+    "within": "里面的课",
+    "months": "月数",
+    "categories": "能看的分类",
+    "starts_at": "开始",
+    "ends_at": "到期",
+    "standing": "现在",
+    "granted_at": "开通时间",
+    "buyers": "有的人",
 }
 WORDS = {
     "status": {"draft": "草稿", "published": "已上架", "retired": "已下架"},
@@ -132,6 +143,8 @@ WORDS = {
         "editor": "主推",
         "fresh": "新课",
     },
+    "item": {"course": "课程", "bundle": "专栏", "membership": "会员"},
+    "standing": {"active": "有效", "later": "还没开始", "over": "已到期", "taken_back": "已收回"},
     "source": {"found": "推送前的线上菜单", "push": "推送", "rollback": "恢复", "delete": "删除"},
 }
 WORDS["kind"] = WORDS["basis"]

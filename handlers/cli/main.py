@@ -10,11 +10,13 @@ import click
 
 from handlers.cli import (
     broadcast,
+    bundles,
     chinese,
     courses,
     demo,
     doctor,
     followers,
+    members,
     menu,
     messages,
     orders,
@@ -70,6 +72,8 @@ def serve(desk: Desk, port: int | None) -> None:
 
 main.add_command(demo.demo)
 main.add_command(courses.group)
+main.add_command(bundles.group)
+main.add_command(members.group)
 main.add_command(followers.group)
 main.add_command(orders.group)
 main.add_command(messages.group)

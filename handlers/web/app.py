@@ -14,6 +14,7 @@ from bot.store import Tx
 from handlers.chat.inbox import Inbox
 from handlers.chat.robot import Robot
 from handlers.web.gateway import Gateway
+from handlers.web.membership import MyMembership
 from handlers.web.metrics import Metrics
 from handlers.web.mydata import MyData
 from handlers.web.notices import PayNotice
@@ -62,6 +63,7 @@ def make_app(shop: Shop) -> Application:
             ("/metrics", Metrics, {"shop": shop}),
             *page_routes(shop),
             ("/my-data", MyData, {"shop": shop}),
+            ("/my-membership", MyMembership, {"shop": shop}),
         ],
         cookie_secret=cookie_secret(shop),
         template_path=str(HERE / "templates"),

@@ -18,12 +18,16 @@ from urllib.parse import urlsplit
 import segno
 from tornado.web import Finish, RequestHandler
 
+from bot import access
+from bot.access import Access
 from bot.errors import AccountError, AlreadyPaid, CannotBuy, NotFound, PayRejected, PayUnknown
-from bot.models import Attempt, Course, OrderState, TradeType
+from bot.models import Attempt, Course, Kind, OrderState, TradeType
 from bot.orders import Outcome, Placed
 from bot.shop import Shop
 from bot.store import Tx
+from handlers.chat import replies_items
 from handlers.chat.replies import yuan
+from handlers.web import items
 from handlers.web.quiet import Quiet
 from recsys.base import Signal
 
@@ -120,18 +124,18 @@ class Page(Quiet):
         secure = self._shop.config.server.public_url.startswith("https://")
         self.set_cookie(name, value, httponly=True, secure=secure, samesite="Lax", **life)
 
-    async def course(self, course_id: str) -> tuple[Course, bool]:
-        """Return the course and whether it is theirs; stops with 404 when it is not to be seen."""
-        openid = self.openid
+    async def course(self, course_id: str) -> tuple[Course, Access]:
+        """Return the course and how it is open to them; stops with 404 when it is not to be seen."""
+        openid, now = self.openid, self._shop.clock.now()
 
-        def work(tx: Tx) -> tuple[Course | None, bool]:
-            owned = bool(openid) and tx.entitlements.get(openid, course_id) is not None
-            return tx.courses.get(course_id), owned
+        def work(tx: Tx) -> tuple[Course | None, Access]:
+            found = tx.courses.get(course_id)
+            return found, access.of(tx, openid, found, now) if found is not None else Access()
 
-        course, owned = await self._shop.store.read(work)
-        if course is None or not (course.on_sale or owned):
+        course, theirs = await self._shop.store.read(work)
+        if course is None or not (course.on_sale or theirs.owned):
             self.message("no_course", 404)
-        return course, owned
+        return course, theirs
 
     async def learn_from(self, signal: Signal, course: Course) -> None:
         """Let the follower's interests follow what was done, if they may."""
@@ -179,16 +183,29 @@ class CoursePage(Page):
         """Show the course; in WeChat we know at once who looks."""
         if self.in_wechat:
             await self.require_openid()
-        course, owned = await self.course(course_id)
-        if self.openid and not owned:
+        course, theirs = await self.course(course_id)
+        if self.openid and not theirs.owned:
             await self.learn_from(Signal.VIEW, course)
-        lessons = await self._shop.store.read(lambda tx: tx.lessons.of(course_id))
+        orders, openid, now = self._shop.orders, self.openid, self._shop.clock.now()
+        lessons, seen = await self._shop.store.read(
+            lambda tx: (tx.lessons.of(course_id), items.view(tx, orders, openid, course, now))
+        )
         self.render(
             "course.html",
             course=course,
-            owned=owned,
+            owned=theirs.owned or seen.complete,
+            member=None if course.free else theirs.until,
             lessons=lessons,
-            price=yuan(course.price_fen),
+            quote=seen.quote,
+            steps=seen.steps,
+            within=seen.within,
+            complete=seen.complete,
+            plan=seen.plan,
+            until=seen.until,
+            would_end=seen.would_end,
+            say=replies_items,
+            yuan=yuan,
+            price=yuan(seen.quote.total_fen if seen.quote else course.price_fen),
             refund_note=self._shop.config.chat.refund_note,
             in_wechat=self.in_wechat,
             sold=course.free or self._shop.config.pay.enabled,
@@ -276,13 +293,13 @@ def _asked(out_trade_no: str, until: datetime) -> Callable[[Tx], None]:
 
 
 class LearnPage(Page):
-    """The lessons, for the owner only."""
+    """The lessons, for those to whom the course is open."""
 
     async def get(self, course_id: str) -> None:
-        """Show the lessons; whoever does not own the course is shown where to buy it."""
+        """Show the lessons; to whom the course is not open, and for bundles and memberships, the item's page."""
         await self.require_openid()
-        course, owned = await self.course(course_id)
-        if not owned:
+        course, theirs = await self.course(course_id)
+        if not theirs.open or course.kind is not Kind.COURSE:
             self.redirect(f"/c/{course_id}?from=learn")
             return
         openid = self.openid
@@ -296,12 +313,13 @@ class LessonDone(Page):
     """The button below a lesson."""
 
     async def post(self, course_id: str, position: str) -> None:
-        """Note that the owner finished a lesson."""
+        """Note that somebody to whom the course is open finished a lesson."""
         self.require_same_site()
         openid, now = self.openid, self._shop.clock.now()
 
         def work(tx: Tx) -> bool | None:
-            if not openid or tx.entitlements.get(openid, course_id) is None:
+            course = tx.courses.get(course_id)
+            if course is None or not access.of(tx, openid, course, now).open:
                 return None
             if int(position) not in {lesson.position for lesson in tx.lessons.of(course_id)}:
                 return None
@@ -313,7 +331,7 @@ class LessonDone(Page):
             self.finish({"state": "refused"})
             return
         if first:
-            course, _owned = await self.course(course_id)
+            course, _access = await self.course(course_id)
             await self.learn_from(Signal.FINISH, course)
         self.finish({"state": "done"})
 

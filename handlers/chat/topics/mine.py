@@ -11,6 +11,7 @@ from bot.models import Course, Order, OrderState
 from bot.shop import Shop
 from handlers.chat import reading, replies
 from handlers.chat.answers import Answer, Later, Text
+from handlers.chat.topics import items
 from handlers.chat.turn import Turn
 from recsys.search.fold import fold
 
@@ -24,7 +25,8 @@ def courses(_message: Any, turn: Turn) -> Answer:
     found = [course for each in entitlements if (course := turn.tx.courses.get(each.course_id)) is not None]
     if found:
         turn.talk.show_own([course.course_id for course in found])
-    return Text(replies.my_courses([(course, turn.lesson_link(course.course_id)) for course in found]))
+    listed = replies.my_courses([(course, turn.lesson_link(course.course_id)) for course in found])
+    return Text(items.with_membership(listed, turn))
 
 
 def orders(_message: Any, turn: Turn) -> Answer:
@@ -42,7 +44,8 @@ def continue_paying(_message: Any, turn: Turn) -> Answer:
     if course.free:
         turn.talk.open(course.course_id)
         return Text(replies.free_now(course))
-    return Text(replies.pay_again(order, course, turn.course_link(course, "pay_again")))
+    url = turn.course_link(course, "pay_again")
+    return Text(replies.pay_again(order, course, url, items.price_fen(course, turn)))
 
 
 def _to_pay(turn: Turn, found: Sequence[Order]) -> tuple[Order, Course] | None:
