@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.models import Course, Kind, Membership, Plan
+from bot.models import Course, Kind, Membership
 from bot.offers.timeline import open_until
 from bot.store import Tx
 
@@ -69,18 +69,11 @@ def of(tx: Tx, openid: str, course: Course, now: datetime) -> Access:
 
 
 def nothing_to_sell(
-    bundles: Mapping[str, Sequence[str]],
-    plans: Mapping[str, Plan],
-    courses: Mapping[str, Course],
-    owned: Collection[str],
-    covered: Cover,
+    bundles: Mapping[str, Sequence[str]], courses: Mapping[str, Course], owned: Collection[str], covered: Cover
 ) -> frozenset[str]:
-    """Return the bundles of which every course is open, and the memberships that open no more than is open."""
-    full = {
+    """Return the bundles of which every course is open: by themselves, or by a membership."""
+    return frozenset(
         bundle_id
         for bundle_id, within in bundles.items()
         if all(each in owned or (each in courses and covered.opens(courses[each])) for each in within)
-    }
-    active = [each for each in covered.memberships if each.holds(covered.now)]
-    same = {item_id for item_id, plan in plans.items() if any(each.covers(plan.categories) for each in active)}
-    return frozenset(full | same)
+    )

@@ -35,9 +35,12 @@ def add_months(start: datetime, months: int) -> datetime:
 
 
 def arrange(memberships: Sequence[Membership]) -> list[Membership]:
-    """Return the memberships of one follower, each in its place, in the order in which they were bought."""
+    """Return the memberships of one follower, each in its place, in the order in which they were bought.
+
+    What was bought in one second stays in the order in which it is given.
+    """
     placed: list[_Placed] = []
-    for each in sorted(memberships, key=lambda one: (one.granted_at, one.order_no)):
+    for each in sorted(memberships, key=lambda one: one.granted_at):
         placed.append(_place(each, _before(each, placed)))
     return [each.membership for each in placed]
 

@@ -109,7 +109,7 @@ class Memberships:
     def of(self, openid: str) -> list[Membership]:
         """Return everything a follower ever had, in the order in which it was bought."""
         rows = self._rows.all(
-            f"select {MEMBERSHIP} from memberships where openid = ? order by granted_at, order_no", openid
+            f"select {MEMBERSHIP} from memberships where openid = ? order by granted_at, rowid", openid
         )
         return [_membership(row) for row in rows]
 

@@ -80,9 +80,8 @@ class Turn:
 
     @cached_property
     def spent(self) -> frozenset[str]:
-        """The bundles and memberships that have nothing to sell to this follower."""
-        shelf = self.shelf
-        return access.nothing_to_sell(shelf.bundles, shelf.plans, shelf.courses, self.owned, self.cover)
+        """The bundles that have nothing to sell to this follower."""
+        return access.nothing_to_sell(self.shelf.bundles, self.shelf.courses, self.owned, self.cover)
 
     @property
     def person(self) -> Person:
