@@ -12,6 +12,7 @@ from bot.texts.markup import link, tap
 from handlers.chat.replies import mini_link, yuan
 
 SHOWN_COURSES = 8
+MINUS = "\u2212"  # a line never breaks behind it
 MONTHS: Mapping[int, str] = {1: "1 个月", 12: "1 年", 24: "2 年"}
 LABELS: Mapping[str, str] = {"list": "原价", "granted": "赠送"}
 
@@ -36,7 +37,8 @@ def lines_of(lines: Sequence[Line], title: Callable[[str], str]) -> list[tuple[s
     if len(lines) < 2:  # noqa: PLR2004
         return []
     steps = [
-        (_label(line, title), f"{'-' if line.amount_fen < 0 else ''}{yuan(abs(line.amount_fen))}") for line in lines
+        (_label(line, title), f"{MINUS if line.amount_fen < 0 else ''}{yuan(abs(line.amount_fen))}")
+        for line in lines
     ]
     return [*steps, ("应付", yuan(sum(line.amount_fen for line in lines)))]
 
@@ -61,7 +63,7 @@ def bundle_card(
             f"里面有 {len(within)} 门课：",
             *(f"· {each.title}{' ✓ 已有' if theirs else ''}" for each, theirs in within[:SHOWN_COURSES]),
             *rest,
-            *("，".join(f"{words} {amount}" for words, amount in [step]) for step in steps),
+            *(f"{words} {amount}" for words, amount in steps),
             action,
             "以后加进来的课也归你。",
         ]
@@ -77,9 +79,8 @@ def plan_card(course: Course, plan: Plan, fen: int, until: datetime, url: str, *
     """One membership: what it opens, until when, and the way to buy or prolong it."""
     action = link(url, f"点这里{'续费' if again else '开通'} {yuan(fen)}")
     ends = f"{'续费后' if again else '现在开通'}可以看到 {day(until)}"
-    about = [course.subtitle] if course.subtitle else []
     opens = f"{months(plan.months)}，{categories(plan.categories)}随便看"
-    return "\n".join([f"《{course.title}》{yuan(fen)}", *about, opens, ends, action])
+    return "\n".join([f"《{course.title}》{yuan(fen)}", opens, ends, action])
 
 
 def not_for_sale(course: Course) -> str:

@@ -42,8 +42,8 @@ def test_a_bundle_with_one_owned_course_is_shown_charged_and_recorded_at_one_pri
     shown = f"¥{price / 100:.2f}"
     assert (prices(before), prices(page)) == (["¥459"], [shown])
     assert "✓ 已有" in text(page)
-    assert f"已有《Python零基础入门课》 -¥{OFF / 100:.2f}" in text(page)
-    assert f"已有《Python零基础入门课》 -¥{OFF / 100:.2f}" in card
+    assert f"已有《Python零基础入门课》 <span>−¥{OFF / 100:.2f}</span>" in text(page)
+    assert f"已有《Python零基础入门课》 −¥{OFF / 100:.2f}" in card
     assert f"点这里购买 {shown}" in card
     assert unpaid == {"EDU001"}
     assert charged == order.amount_fen == sum(line.amount_fen for line in order.lines) == price

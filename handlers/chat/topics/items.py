@@ -45,7 +45,8 @@ def _bundle(course: Course, turn: Turn, source: str) -> str:
         return replies_items.not_for_sale(course)
     titles = {each.course_id: each.title for each, _theirs in within}
     steps = replies_items.lines_of(quote.lines, lambda each: titles.get(each, each))
-    return replies_items.bundle_card(course, within, steps, quote.total_fen, url)
+    shown = replies_items.bundle_card(course, within, steps, quote.total_fen, url)
+    return "\n".join(part for part in (shown, turn.chat.refund_note) if part)
 
 
 def _membership(course: Course, turn: Turn, source: str) -> str:
