@@ -127,6 +127,11 @@ def own_courses(
     return "\n".join([listed, *more, *(["用会员在学：", *learning] if learning else [])])
 
 
+def membership_lost(until: datetime) -> str:
+    """Say that a deletion ends the membership."""
+    return f"⚠️ 你的会员（到 {day(until)}）也会失效，不能恢复，不会因此退款。"
+
+
 def paid_member(title: str, amount_fen: int, order_no: str, url: str) -> str:
     """Give the receipt of a membership."""
     return (

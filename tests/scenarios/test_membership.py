@@ -1,5 +1,6 @@
 """Memberships by the front door: bought, stacked, ended to the second by the stopped clock, and taken back."""
 
+import asyncio
 import re
 from dataclasses import replace
 
@@ -200,6 +201,32 @@ def test_a_refund_of_the_only_month_ends_it_at_once_and_keeps_what_was_bought(li
     assert (locked, bought) == (False, True)
     assert told >= 1
     assert later == [], "the refund was told; nothing is left to end"
+
+
+def test_a_deletion_says_that_the_membership_is_lost_and_ends_it(live):
+    async def story(world):
+        browser, _ = await a_member(world)
+        asked = await world.say(ANNA, "删除我的数据")
+        await world.say(ANNA, "确认删除我的数据")
+        return asked, await can_learn(browser), await world.shop.store.read(lambda tx: tx.memberships.all())
+
+    asked, can, left = live(story)
+
+    assert "你的会员（到 2026-12-24 12:00）也会失效" in asked
+    assert not can
+    assert left == []
+
+
+def test_twenty_notices_at_once_give_one_month_and_one_receipt(live):
+    async def story(world):
+        await selling.stock_offers(world)
+        await world.say(ANNA, "帮助")
+        placed = await selling.press_buy(await selling.a_browser(world), MONTH)
+        await asyncio.gather(*(selling.pay(world, placed["order_no"]) for _ in range(20)))
+        rows = await world.shop.store.read(lambda tx: tx.memberships.of(ANNA))
+        return len(rows), len(await messages(world))
+
+    assert live(story) == (1, 1)
 
 
 def test_a_membership_is_its_holders_alone(live):

@@ -88,3 +88,9 @@ def with_membership(listed: str, turn: Turn) -> str:
         if each.course_id not in turn.owned and turn.cover.opens(each)
     ]
     return replies_items.own_courses(listed, periods, open_to_members)
+
+
+def with_loss(asked: str, turn: Turn) -> str:
+    """Say before a deletion that the membership would be lost too."""
+    ends = [until for _names, until in turn.cover.periods()]
+    return f"{replies_items.membership_lost(max(ends))}\n{asked}" if ends else asked

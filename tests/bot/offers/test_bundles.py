@@ -259,7 +259,7 @@ class Ledger:
         self.gave[order.order_no] = {order.course_id, *within} - credited(order)
 
 
-STEPS = st.lists(st.tuples(st.sampled_from(["order", "pay", "refund"]), st.integers(0, 30)), max_size=25)
+STEPS = st.lists(st.tuples(st.sampled_from(["order", "buy", "pay", "refund"]), st.integers(0, 30)), max_size=25)
 HOLDS = {"BOX": {"A", "B", "F"}, "BOX2": {"B", "C"}}
 
 
@@ -274,8 +274,9 @@ def test_in_any_order_of_orders_payments_and_refunds_what_is_owned_is_what_stand
                 if what == "order":
                     item = sorted(ITEMS)[number % len(ITEMS)]
                     placed.append(till.order(item))
-                elif what == "pay" and placed:
-                    order = placed.pop(number % len(placed))
+                elif (what == "pay" and placed) or what == "buy":
+                    item = sorted(ITEMS)[number % len(ITEMS)]
+                    order = till.order(item) if what == "buy" else placed.pop(number % len(placed))
                     if till.pay(order):
                         paid.append(order)
                         ledger.paid(order, HOLDS.get(order.course_id, ()))
