@@ -12,8 +12,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from bot import contents
+from bot.contents import Contents
 from bot.errors import ImportRefused, NotAllowed, NotFound
-from bot.models import Course, CourseStatus, Lesson
+from bot.models import Course, CourseStatus, Kind, Lesson
 from bot.store import Tx
 
 REQUIRED = ("course_id", "title", "price")
@@ -45,10 +47,15 @@ class Imported:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One row of a file: the course it describes, and the fields of which the file says nothing."""
+    """One row of a file: the course it describes, and the fields of which the file says nothing.
+
+    ``contents`` is what it holds if it is not a course; ``line`` is where it stands.
+    """
 
     course: Course
     silent: frozenset[str]
+    contents: Contents = contents.SILENT
+    line: int = 0
 
     def over(self, stored: Course | None) -> Course:
         """Return the course to keep: what the file does not say stays as it is stored."""
@@ -152,6 +159,12 @@ def _status(text: str) -> CourseStatus:
     return CourseStatus(text or CourseStatus.PUBLISHED)
 
 
+def _kind(text: str) -> Kind:
+    if text and text not in set(Kind):
+        raise ValueError(f"{text!r} 应是 {'、'.join(Kind)} 之一")
+    return Kind(text or Kind.COURSE)
+
+
 Columns = Mapping[str, Callable[[str], Any]]
 COURSE_COLUMNS: Columns = {
     "course_id": _course_id,
@@ -169,7 +182,9 @@ COURSE_COLUMNS: Columns = {
     "mini_program_path": _mini_path,
     "article_url": _article,
     "status": _status,
+    "kind": _kind,
 }
+FILE_COLUMNS: Columns = {**COURSE_COLUMNS, **dict.fromkeys(contents.COLUMNS, str)}
 LESSON_COLUMNS: Columns = {
     "course_id": _course_id,
     "position": _position,
@@ -266,21 +281,23 @@ class _Courses:
 
 
 def _courses(data: bytes) -> _Courses:
-    sheet = _sheet(data, COURSE_COLUMNS, REQUIRED)
+    sheet = _sheet(data, FILE_COLUMNS, REQUIRED)
     found = _Courses(named=sheet.named, problems=sheet.problems)
     seen = set()
     absent = _absent(sheet, COURSE_COLUMNS)
     for line, row in sheet.rows:
         course_id = row["course_id"].strip()
         values, problems = _cells(row, COURSE_COLUMNS)
+        held, wrong = contents.read(row)
+        problems += wrong
         if course_id in seen:
             problems.append(f"course_id {course_id} 前面已经出现过")
         seen.add(course_id)
         if problems:
             found.problems.append((line, f"第 {line} 行：{'；'.join(problems)}"))
             continue
-        silent = absent | {"created_at"} | ({"status"} if not row.get("status", "").strip() else set())
-        found.entries[course_id] = Entry(_course(values), silent)
+        unsaid = {name for name in ("status", "kind") if not row.get(name, "").strip()}
+        found.entries[course_id] = Entry(_course(values), absent | {"created_at"} | unsaid, held, line)
     return found
 
 
@@ -319,6 +336,7 @@ def _lessons(data: bytes, known: Collection[str] | None) -> _Lessons:
 def read_course(row: Mapping[str, str]) -> Course:
     """Check one course by the rules of the import, columns by name. ``NotAllowed`` names every fault."""
     values, problems = _cells(row, COURSE_COLUMNS)
+    problems = problems or contents.faults(_course(values), contents.SILENT)
     if problems:
         raise NotAllowed("；".join(problems))
     return _course(values)
@@ -384,17 +402,46 @@ def read_files(courses: File | None, lessons: File | None, known: Collection[str
 
 
 def store_entries(
-    tx: Tx, entries: Sequence[Entry], now: datetime, tick: Callable[[int], None] = lambda _count: None
+    tx: Tx,
+    entries: Sequence[Entry],
+    now: datetime,
+    tick: Callable[[int], None] = lambda _count: None,
+    *,
+    name: str = "",
 ) -> Imported:
-    """Keep the courses of a file; what the file does not say of a course that is there already stays as it is."""
+    """Keep the items of a file; what the file does not say of one that is there already stays as it is.
+
+    ``ImportRefused`` for what bundles and memberships cannot hold; the caller's transaction is given up then.
+    """
     kept = {course.course_id: course for course in tx.courses.all()}
     courses = [entry.over(kept.get(entry.course.course_id)) for entry in entries]
+    problems = [
+        f"第 {entry.line} 行：{fault}"
+        for entry, course in zip(entries, courses, strict=True)
+        for fault in _kind_faults(course, kept.get(course.course_id), entry.contents)
+    ]
+    if problems:
+        raise ImportRefused(name, problems)
     reopened = sum(
         course.on_sale and kept[course.course_id].status is CourseStatus.RETIRED
         for course in courses
         if course.course_id in kept
     )
-    return replace(store_courses(tx, courses, now, tick), reopened=reopened)
+    done = replace(store_courses(tx, courses, now, tick), reopened=reopened)
+    rows = [
+        (f"第 {entry.line} 行：", course, entry.contents) for entry, course in zip(entries, courses, strict=True)
+    ]
+    moved, problems = contents.store(tx, rows, now)
+    if problems:
+        raise ImportRefused(name, problems)
+    within = sum(kept.get(course.course_id) == course for course in courses if course.course_id in moved)
+    return replace(done, changed=done.changed + within, same=done.same - within)
+
+
+def _kind_faults(course: Course, stored: Course | None, held: Contents) -> list[str]:
+    if stored is not None and stored.kind is not course.kind:
+        return [f"kind 不能从 {stored.kind} 改成 {course.kind}；换一个 course_id"]
+    return contents.faults(course, held)
 
 
 def store_courses(
@@ -452,8 +499,9 @@ def store_lessons(
 
 
 def without_lessons(tx: Tx, course_ids: Collection[str]) -> list[str]:
-    """Return those of the courses that have no lessons yet."""
-    return [course_id for course_id in course_ids if not tx.lessons.of(course_id)]
+    """Return those of the courses that have no lessons yet; bundles and memberships need none."""
+    others = {course.course_id for course in tx.courses.all() if course.kind is not Kind.COURSE}
+    return [course_id for course_id in course_ids if course_id not in others and not tx.lessons.of(course_id)]
 
 
 def get(tx: Tx, course_id: str) -> Course:

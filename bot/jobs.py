@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from bot import privacy
 from bot.counters import Counters
 from bot.nightly import Nightly
+from bot.offers import membership
 from bot.orders import Orders
 from bot.outbox import Outbox
 from bot.ports import Clock
@@ -80,6 +81,7 @@ class Jobs:
             _Job("outbox", self._tell),
             _Job("orders", self._settle_money),
             _Job("abandoned", self._answer_abandoned),
+            _Job("memberships", self._tell_ends),
             _Job("training", self._train),
             _Job("shelf", self._renew_shelf),
             _Job("purge", self._purge),
@@ -175,6 +177,11 @@ class Jobs:
             return len(abandoned)
 
         return await self._store.write(work)
+
+    async def _tell_ends(self) -> int:
+        """Leave word of memberships that end."""
+        now = self._clock.now()
+        return await self._store.write(lambda tx: membership.tell_ends(tx, now))
 
     async def _train(self) -> bool:
         return await self._nightly.start_if_due()

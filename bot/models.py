@@ -214,13 +214,52 @@ class Refund:
 
 @dataclass(frozen=True, slots=True)
 class Entitlement:
-    """Whose a course is, and how it came to be theirs ("order" | "free" | "gift" | "code")."""
+    """Whose a course is, and how it came to be theirs ("order" | "bundle" | "free" | "gift" | "code").
+
+    Several orders may give one course; ``Entitlements`` shows the oldest of those that still do.
+    """
 
     openid: str
     course_id: str
     source: str
     order_no: str
     granted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an item of kind membership opens, and for how many calendar months; no ``categories`` means all."""
+
+    item_id: str
+    months: int
+    categories: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """The months that one order bought; what they open is frozen when they are bought.
+
+    It holds from ``starts_at`` until just before ``ends_at``; one that was taken back ends then, or never begins.
+    """
+
+    order_no: str
+    openid: str
+    item_id: str
+    title: str
+    months: int
+    categories: tuple[str, ...]
+    granted_at: datetime
+    starts_at: datetime
+    ends_at: datetime
+    revoked_at: datetime | None = None
+
+    def covers(self, categories: tuple[str, ...]) -> bool:
+        """Whether it opens at least these categories (none: all)."""
+        return not self.categories or (bool(categories) and set(categories) <= set(self.categories))
+
+    def holds(self, now: datetime) -> bool:
+        """Whether it opens anything at this moment."""
+        return self.starts_at <= now < self.ends_at
 
 
 @dataclass(frozen=True, slots=True)

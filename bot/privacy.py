@@ -44,6 +44,7 @@ def copy_of(tx: Tx, openid: str, now: datetime) -> dict[str, Any] | None:
             {**asdict(each), "finished": sorted(tx.lessons.finished(openid, each.course_id))}
             for each in tx.entitlements.of(openid)
         ],
+        "memberships": [asdict(each) for each in tx.memberships.of(openid)],
         "broadcasts": [
             {"content": content, "at": at, "state": state} for content, at, state in tx.broadcasts.of(openid)
         ],

@@ -16,11 +16,13 @@ from bot.counters import Counters
 from bot.jobs import Jobs
 from bot.models import Kind, OutboxRow, Purpose
 from bot.nightly import Nightly
+from bot.offers.bundles import BundleCredit, BundleDelivery
 from bot.offers.coupons import Coupons
 from bot.offers.delivery import CourseDelivery, Deliveries, Delivery
 from bot.offers.gifts import GiftDelivery, Gifts
 from bot.offers.groups import GroupBuying, GroupDelivery, GroupPrice
 from bot.offers.limited import Limited
+from bot.offers.membership import MembershipDelivery, PlanOffer
 from bot.offers.qualifying import Qualifying
 from bot.offers.quoting import Quoting
 from bot.orders import Merchant, Orders
@@ -84,7 +86,11 @@ def open_shop(
     account = doors.account(config, store, clock)
     suggestions = Suggestions(config.recsys, tokenizer, synonyms, now=clock.now())
     counters = Counters(clock.now())
-    kinds: dict[Kind, Delivery] = {Kind.COURSE: CourseDelivery(suggestions)}
+    kinds: dict[Kind, Delivery] = {
+        Kind.COURSE: CourseDelivery(suggestions),
+        Kind.BUNDLE: BundleDelivery(suggestions),
+        Kind.MEMBERSHIP: MembershipDelivery(clock),
+    }
     gift = GiftDelivery(Deliveries(kinds), days=config.gift.days)
     deliveries = Deliveries(kinds, {Purpose.GROUP: GroupDelivery(suggestions), Purpose.GIFT: gift})
     coupons = Coupons(Qualifying(read_rules(config.tags.rules), suggestions))
@@ -94,7 +100,8 @@ def open_shop(
         clock,
         merchant=Merchant(config.wechat.app_id, config.pay.mch_id),
         order_minutes=config.pay.order_minutes,
-        quoting=Quoting([GroupPrice(), Limited(), coupons]),  # a coupon comes last: it takes off what is left
+        # The credit is a share of the price so far, and a coupon takes off what is left.
+        quoting=Quoting([PlanOffer(), GroupPrice(), Limited(), BundleCredit(), coupons]),
         deliveries=deliveries,
     )
     reach = Reach(

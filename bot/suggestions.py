@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.config import RecsysSettings
-from bot.models import Course, CourseStatus
+from bot.models import Course, CourseStatus, Kind, Plan
 from bot.store import Store, Tx
 from recsys.alike import Alike
 from recsys.artefacts import Artefacts, BrokenArtefact
@@ -63,7 +63,7 @@ class Shelf:
     """The published courses of one catalogue version, ready to be searched.
 
     ``subjects`` are the words of titles, tags and categories: what somebody may be said to be interested in.
-    ``learners`` tells how many people have a course.
+    ``learners`` tells how many people have a course; ``bundles`` and ``plans`` what bundles and memberships hold.
     """
 
     version: int
@@ -80,6 +80,8 @@ class Shelf:
     counted_at: float
     subjects: frozenset[str] = frozenset()
     learners: Mapping[str, int] = field(default_factory=dict)
+    bundles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    plans: Mapping[str, Plan] = field(default_factory=dict)
 
     @property
     def learners_known(self) -> bool:
@@ -200,9 +202,16 @@ class Suggestions:
         courses, counts, trials = await store.read(
             lambda tx: (tx.courses.all(status=CourseStatus.PUBLISHED), tx.popularity.all(), tx.trials.all())
         )
-        learners = await store.read(lambda tx: tx.entitlements.learners())
+        learners, bundles, plans = await store.read(
+            lambda tx: (tx.entitlements.learners(), tx.bundles.all(), tx.memberships.plans())
+        )
         shelf = await asyncio.to_thread(self._stock, version, courses, counts, trials, seconds, old)
-        self.shelf = replace(shelf, learners=learners)
+        self.shelf = replace(
+            shelf,
+            learners=learners,
+            bundles={each: within for each, within in bundles.items() if each in shelf.courses},
+            plans={each: plan for each, plan in plans.items() if each in shelf.courses},
+        )
         if version != old.version:
             log.info("shelf.stocked version=%d courses=%d", version, len(courses))
         return True
@@ -376,6 +385,7 @@ class Suggestions:
                 fitting = [(hit.item_id, hit.score) for hit in found.hits if hit.item_id in shelf.fresh]
                 best = self._with_fresh(best, fitting, k, lambda at: self.explain(at, wish, person, now))
                 return Suggested(best, answered=True, relaxed=found.relaxed)
+        exclude = {*exclude, *shelf.plans}  # a membership is found by who looks for it, and never offered unasked
         wish = replace(wish, without=(*wish.without, *person.refused))
         allow = shelf.search.allowed(wish)
         answered = not wish.subject and bool(allow.any())
@@ -498,7 +508,7 @@ class Suggestions:
     ) -> list[Recommendation]:
         """Return what others buy and open, but for what the person refused."""
         allow = self.shelf.search.allowed(Wish(without=person.refused, max_fen=cap_fen))
-        return self.shelf.recommender.popular(k, exclude, allow)
+        return self.shelf.recommender.popular(k, {*exclude, *self.shelf.plans}, allow)
 
     def titled(self, text: str) -> Course | None:
         """Return the course whose title this text is; None unless exactly that."""
@@ -566,6 +576,8 @@ class Suggestions:
         self.touch(tx, openid, self.profile(tx.interests.get(openid)), Signal.BUY, course, now)
 
     def _terms(self, course: Course) -> Mapping[str, float]:
+        if course.kind is Kind.MEMBERSHIP:
+            return {}  # it is about no subject
         index = self.shelf.recommender.index
         if index.position(course.course_id) is None:
             return dict.fromkeys(self.words(" ".join((course.title, *course.tags))), 1.0)

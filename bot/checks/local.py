@@ -114,6 +114,9 @@ def _catalogue(path: str) -> Finding:
         shown = "、".join(bare[:SHOWN]) + ("…" if len(bare) > SHOWN else "")
         advice = "用 courses import --lessons 导入课时，否则付了钱没有内容可学；或用 courses retire 下架"
         return Finding("catalogue", False, f"{len(bare)} 门在售的课没有课时：{shown}", advice)
+    if found.empty:
+        advice = "专栏用 bundles set 放课，会员用 members set 写月数；在那之前没人买得了"
+        return Finding("catalogue", False, f"在售的专栏或会员是空的：{'、'.join(found.empty[:SHOWN])}", advice)
     return Finding("catalogue", True, f"在售 {found.published} 门课，都有课时")
 
 

@@ -10,6 +10,7 @@ import re
 import string
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from bot.models import OutboxRow
 from bot.ports import BEIJING
@@ -18,11 +19,15 @@ SHORT = 20
 EMOJI = re.compile("[\U00010000-\U0010ffff\u2600-\u27bf\ufe0f\u200d\u20e3]")
 _NAME = re.compile(r"([a-z_]+?)(\d{1,3})")
 _MONEY = frozenset({"title", "amount", "order_no", "time", "public_url"})
+_ENDING = frozenset({"title", "course_id", "ends", "time", "public_url"})
 PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "paid": _MONEY | {"course_id"},
     "paid_twice": _MONEY,
     "offer_gone": _MONEY,
     "refunded": _MONEY,
+    "paid_member": _MONEY | {"course_id"},
+    "member_ending": _ENDING,
+    "member_over": _ENDING,
 }
 SAMPLES = {
     "title": "课程名称",
@@ -30,6 +35,7 @@ SAMPLES = {
     "order_no": "ZK2611240123456789",
     "time": "2026-11-24 12:00",
     "course_id": "EDU001",
+    "ends": "2026-12-24 12:00",
     "public_url": "https://shop.example.cn",
 }
 _DAY = r"\d{4}(?:-\d{1,2}-\d{1,2}|年\d{1,2}月\d{1,2}日|/\d{1,2}/\d{1,2})"
@@ -99,6 +105,9 @@ def values_of(row: OutboxRow, public_url: str) -> dict[str, str]:
     if "amount_fen" in row.payload:
         fen = int(str(row.payload["amount_fen"]))
         told["amount"] = f"¥{fen // 100}.{fen % 100:02d}"
+    if "ends_at" in row.payload:
+        ends = datetime.fromtimestamp(int(str(row.payload["ends_at"])), BEIJING)
+        told["ends"] = f"{ends:%Y-%m-%d %H:%M}"
     told["time"] = f"{row.created_at.astimezone(BEIJING):%Y-%m-%d %H:%M}"
     return {**told, "public_url": public_url}
 

@@ -30,6 +30,9 @@ KINDS: Mapping[str, Manner] = {
     "paid": Manner(EVERY_WAY),  # they are waiting for it
     "paid_twice": Manner(EVERY_WAY),
     "offer_gone": Manner(EVERY_WAY),
+    "paid_member": Manner(EVERY_WAY),
+    "member_ending": Manner(EVERY_WAY, quiet=True),
+    "member_over": Manner(EVERY_WAY, quiet=True),
     "refunded": Manner(EVERY_WAY, quiet=True),
     "group_failed": Manner(quiet=True),
     "gift_returned": Manner(quiet=True),

@@ -130,6 +130,15 @@ class Lessons:
             )
         )
 
+    def begun(self, openid: str) -> list[str]:
+        """Return the courses of which a follower has finished a lesson, the latest first."""
+        rows = self._rows.all(
+            "select course_id from progress where openid = ? group by course_id"
+            " order by max(finished_at) desc, course_id",
+            openid,
+        )
+        return [row[0] for row in rows]
+
     def finished(self, openid: str, course_id: str) -> set[int]:
         """Return the positions a follower has finished."""
         rows = self._rows.all("select position from progress where openid = ? and course_id = ?", openid, course_id)

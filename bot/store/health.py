@@ -12,7 +12,7 @@ from urllib.parse import quote
 from sqlite_utils import Database
 
 from bot.errors import StoreError
-from bot.models import CourseStatus
+from bot.models import CourseStatus, Kind
 from bot.store.migrations import migrations
 from bot.store.rows import Rows
 from bot.store.tx import Tx
@@ -33,10 +33,11 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """What is on sale, and which of it has no lessons."""
+    """The courses on sale, which of them have no lessons, and which bundles and memberships hold nothing."""
 
     published: int
     without_lessons: tuple[str, ...]
+    empty: tuple[str, ...] = ()
 
 
 def examine(path: str, *, seconds: float) -> Health:
@@ -58,9 +59,14 @@ def stock(path: str, *, seconds: float) -> Stock:
     """Count what can be sold. ``StoreError`` when the tables cannot be read."""
     with _opened(path, seconds) as connection:
         tx = Tx(Rows(connection))
-        courses = tx.courses.all(status=CourseStatus.PUBLISHED)
-        bare = (each.course_id for each in courses if not tx.lessons.of(each.course_id))
-        return Stock(len(courses), tuple(bare))
+        items = tx.courses.all(status=CourseStatus.PUBLISHED)
+        courses = [each.course_id for each in items if each.kind is Kind.COURSE]
+        filled = {*courses, *tx.bundles.all(), *tx.memberships.plans()}
+        return Stock(
+            len(courses),
+            tuple(each for each in courses if not tx.lessons.of(each)),
+            tuple(each.course_id for each in items if each.course_id not in filled),
+        )
 
 
 @contextmanager

@@ -27,6 +27,7 @@ OPTIONAL = frozenset(
         "stopped_at",
         "used_at",
         "resolved_at",
+        "revoked_at",
         "transaction_id",
         "unfollowed_at",
         "usable_from",
@@ -587,3 +588,57 @@ def m018_coupons(db: Database) -> None:
         defaults={"stopped": 0},
     )
     db.table("limited_prices").create_index(["course_id", "ends_at"])
+
+
+@migrations()
+def m020_bundles(db: Database) -> None:
+    """Keep what gave each course to whom, the courses of bundles, and the months of memberships."""
+    _table(
+        db,
+        "grants",
+        {"openid": str, "course_id": str, "order_no": str, "source": str, "granted_at": int},
+        pk=("openid", "course_id", "order_no"),
+        foreign_keys=[("course_id", "courses", "course_id")],
+    )
+    db.table("grants").create_index(["course_id"])
+    db.execute("create index idx_grants_order on grants (order_no) where order_no <> ''")
+    db.execute(
+        "insert into grants (openid, course_id, order_no, source, granted_at)"
+        " select openid, course_id, order_no, source, granted_at from entitlements"
+    )
+    _table(
+        db,
+        "bundle_courses",
+        {"bundle_id": str, "course_id": str, "position": int},
+        pk=("bundle_id", "course_id"),
+        foreign_keys=[("bundle_id", "courses", "course_id"), ("course_id", "courses", "course_id")],
+    )
+    _table(
+        db,
+        "membership_plans",
+        {"item_id": str, "months": int, "categories": str},
+        pk="item_id",
+        foreign_keys=[("item_id", "courses", "course_id")],
+    )
+    _table(
+        db,
+        "memberships",
+        {
+            "order_no": str,
+            "openid": str,
+            "item_id": str,
+            "title": str,
+            "months": int,
+            "categories": str,
+            "granted_at": int,
+            "starts_at": int,
+            "ends_at": int,
+            "revoked_at": int,
+            "told": int,
+        },
+        pk="order_no",
+        foreign_keys=[("order_no", "orders", "order_no"), ("item_id", "courses", "course_id")],
+        defaults={"told": 0},
+    )
+    db.table("memberships").create_index(["openid"])
+    db.table("memberships").create_index(["ends_at"])

@@ -35,6 +35,7 @@ ATTEMPT = (
 REFUND = (
     "out_refund_no, out_trade_no, order_no, amount_fen, reason, request, state, created_at, tries, next_query_at"
 )
+GRANT = "openid, course_id, source, order_no, granted_at"
 
 
 def _order(row: Row) -> Order:
@@ -373,33 +374,69 @@ class Refunds:
 
 
 class Entitlements:
-    """Whose each course is."""
+    """Whose each course is: one row for a follower and a course, shown from the grants that orders made."""
 
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
 
     def grant(self, granted: Entitlement) -> bool:
-        """Give a course to a follower; False when it was theirs already."""
+        """Give a course to a follower; False when it was theirs already, and then nothing is noted."""
+        fresh = self._show(granted)
+        if fresh:
+            self._note(granted)
+        return fresh
+
+    def add(self, granted: Entitlement) -> bool:
+        """Note that this order gives a course, be it theirs already or not; True when it was not."""
+        self._note(granted)
+        return self._show(granted)
+
+    def revoke(self, openid: str, course_id: str, order_no: str) -> bool:
+        """Take back what this order gave; what something else gave as well stays theirs."""
+        one = (openid, course_id, order_no)
+        self._rows.run("delete from grants where openid = ? and course_id = ? and order_no = ?", *one)
+        shown = self._rows.run("delete from entitlements where openid = ? and course_id = ? and order_no = ?", *one)
+        if shown:
+            self._rows.run(
+                f"insert into entitlements ({GRANT}) select {GRANT} from grants"
+                " where openid = ? and course_id = ? order by granted_at, order_no limit 1",
+                openid,
+                course_id,
+            )
+        return bool(shown)
+
+    def revoke_order(self, openid: str, order_no: str) -> None:
+        """Take back everything that this order gave."""
+        rows = self._rows.all(
+            "select course_id from grants where openid = ? and order_no = ? and order_no <> ''", openid, order_no
+        )
+        for (course_id,) in rows:
+            self.revoke(openid, course_id, order_no)
+
+    def grants(self, *, openid: str = "", course_id: str = "") -> list[Entitlement]:
+        """Return everything that gives courses to a follower, or one course to anybody, the oldest first."""
+        rows = self._rows.all(
+            f"select {GRANT} from grants where {'openid' if openid else 'course_id'} = ?"
+            " order by granted_at, order_no, course_id",
+            openid or course_id,
+        )
+        return [_entitlement(row) for row in rows]
+
+    def _show(self, granted: Entitlement) -> bool:
+        return self._insert("entitlements", granted)
+
+    def _note(self, granted: Entitlement) -> bool:
+        return self._insert("grants", granted)
+
+    def _insert(self, table: str, granted: Entitlement) -> bool:
         return bool(
             self._rows.run(
-                "insert into entitlements (openid, course_id, source, order_no, granted_at)"
-                " values (?, ?, ?, ?, ?) on conflict do nothing",
+                f"insert into {table} ({GRANT}) values (?, ?, ?, ?, ?) on conflict do nothing",
                 granted.openid,
                 granted.course_id,
                 granted.source,
                 granted.order_no,
                 epoch(granted.granted_at),
-            )
-        )
-
-    def revoke(self, openid: str, course_id: str, order_no: str) -> bool:
-        """Take back what this order gave."""
-        return bool(
-            self._rows.run(
-                "delete from entitlements where openid = ? and course_id = ? and order_no = ?",
-                openid,
-                course_id,
-                order_no,
             )
         )
 

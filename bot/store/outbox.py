@@ -11,6 +11,7 @@ from bot.store.rows import Row, Rows, epoch, instant
 
 ABOUT_MONEY = (  # whoever paid is told, whenever they come back
     "paid",
+    "paid_member",
     "paid_twice",
     "offer_gone",
     "refunded",

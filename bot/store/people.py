@@ -159,7 +159,8 @@ class Followers:
         """Delete what is known of a person; what accounting needs is anonymised by ``Orders.anonymise``."""
         for table in (*TRACES, "outbox", "messages", "progress"):
             self._rows.run(f"delete from {table} where openid = ?", openid)
-        self._rows.run("delete from entitlements where openid = ?", openid)
+        for table in ("entitlements", "grants", "memberships"):
+            self._rows.run(f"delete from {table} where openid = ?", openid)
         self._rows.run("delete from followers where openid = ?", openid)
 
     def departed(self, before: datetime, *, limit: int) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.store.audience import AccountTags, Audience
 from bot.store.broadcasts import Broadcasts
+from bot.store.bundles import Bundles
 from bot.store.catalogue import Courses, Lessons, PopularityScores, Trials
 from bot.store.channels import Arrivals, Channels
 from bot.store.coupons import Coupons, LimitedPrices
@@ -11,6 +12,7 @@ from bot.store.figures import Figures
 from bot.store.gifts import Codes, Gifts
 from bot.store.groups import Groups
 from bot.store.inbox import Messages
+from bot.store.memberships import Memberships
 from bot.store.menus import Menus
 from bot.store.money import Anomalies, Attempts, Entitlements, Notices, Orders, Refunds
 from bot.store.outbox import Outbox
@@ -31,6 +33,7 @@ class Tx:
         "attempts",
         "audience",
         "broadcasts",
+        "bundles",
         "channels",
         "codes",
         "consents",
@@ -48,6 +51,7 @@ class Tx:
         "left_messages",
         "lessons",
         "limited_prices",
+        "memberships",
         "menus",
         "messages",
         "notices",
@@ -90,6 +94,8 @@ class Tx:
         self.groups = Groups(rows)
         self.gifts = Gifts(rows)
         self.codes = Codes(rows)
+        self.bundles = Bundles(rows)
+        self.memberships = Memberships(rows)
         self.notices = Notices(rows)
         self.anomalies = Anomalies(rows)
         self.tokens = Tokens(rows)

@@ -154,10 +154,15 @@ def whole(terms: Sequence[str]) -> list[str]:
     return [term for term in terms if term.isascii() or not any(term != other and term in other for other in terms)]
 
 
-def course_line(number: int, course: Course, why: str, turn: int, priced: Priced) -> str:
-    """One course in a list: number, title, price, reason."""
+def course_line(number: int, course: Course, why: str, turn: int, price: str) -> str:
+    """One course in a list: number, title, price of today, reason."""
     title = tap(str(number), f"{number}. {course.title}", f"s:{turn}:{number}")
-    return f"{title} {today(priced)}\n   {why}"
+    return f"{title} {price}\n   {why}"
+
+
+def member_price() -> str:
+    """Stand in a list for the price of what a membership opens."""
+    return "会员可看"
 
 
 def course_list(head: str, lines: Sequence[str]) -> str:
@@ -315,16 +320,20 @@ LINES: Mapping[str, str] = {
     "coupon": "优惠码",
     "group": "拼团优惠",
     "code": "兑换码",
+    "granted": "赠送",
+    "owned": "已有的课",
 }
 
 
-def quote_lines(lines: Sequence[Line]) -> list[tuple[str, str]]:
-    """Return label and amount of each line of a price that is not simply the list price."""
-    return [(line_name(line), line_amount(line)) for line in lines] if len(lines) > 1 else []
+def quote_lines(lines: Sequence[Line], titles: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
+    """Return label and amount of each line of a price that is not simply the list price; ``titles`` by course."""
+    return [(line_name(line, titles or {}), line_amount(line)) for line in lines] if len(lines) > 1 else []
 
 
-def line_name(line: Line) -> str:
+def line_name(line: Line, titles: Mapping[str, str]) -> str:
     """Name one line of a price."""
+    if line.kind == "owned" and titles:
+        return f"已有{''.join(f'《{titles[each]}》' for each in line.ref.split('|') if each in titles)}"
     name = LINES.get(line.kind, "优惠")
     return f"{name} {line.ref}" if line.kind == "coupon" else name
 

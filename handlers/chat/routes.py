@@ -15,7 +15,7 @@ from typing import Any
 from bot.texts.book import Said
 from handlers.chat import reading, replies
 from handlers.chat.answers import Answer, Later, Text
-from handlers.chat.topics import card, desk, find, giving, mine, notified, offers, person, reports, together
+from handlers.chat.topics import card, desk, find, giving, items, mine, notified, offers, person, reports, together
 from handlers.chat.turn import Turn
 
 Topic = Callable[[Any, Turn], Answer | Later]
@@ -29,6 +29,7 @@ COMMANDS: tuple[tuple[str, Topic], ...] = (
     ("推荐 推荐课程 给我推荐 接下来学什么 学什么好 学什么 学啥 我该学什么 下一步学什么", find.for_me),
     ("为什么 为啥 理由", find.why),
     ("我的课程 我的课 继续学习", mine.courses),
+    ("我的会员 会员 vip 开通会员 会员续费 续费 续费会员 会员到期 我的vip", items.my_membership),
     ("我的订单 订单", mine.orders),
     ("送朋友 送给朋友 送人 我要送人 赠送 送礼 买来送人", giving.to_a_friend),
     ("我的礼物 礼物 送出的课", giving.given),
@@ -82,6 +83,7 @@ MENU_KEYS: Mapping[str, Topic] = {
     "popular": find.popular,
     "new": find.newest,
     "my_courses": mine.courses,
+    "my_membership": items.my_membership,
     "my_orders": mine.orders,
     "help": desk.help_me,
 }

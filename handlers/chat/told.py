@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from bot.models import OutboxRow
-from handlers.chat import replies
+from handlers.chat import replies, replies_items
 
 
 def teller(public_url: str) -> Callable[[OutboxRow], str]:
@@ -18,6 +19,12 @@ def teller(public_url: str) -> Callable[[OutboxRow], str]:
             case "paid":
                 url = f"{public_url}/learn/{told['course_id']}"
                 return replies.paid(title, fen, str(told["order_no"]), url)
+            case "paid_member":
+                return replies_items.paid_member(title, fen, str(told["order_no"]), f"{public_url}/my-membership")
+            case "member_ending" | "member_over":
+                ends = datetime.fromtimestamp(int(str(told["ends_at"])), UTC)
+                say = replies_items.member_ending if row.kind == "member_ending" else replies_items.member_over
+                return say(title, ends, f"{public_url}/c/{told['course_id']}?from={row.kind}")
             case "paid_twice":
                 return replies.paid_twice(title, fen)
             case "group_seat":

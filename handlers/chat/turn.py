@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
+from bot import access
+from bot.access import Cover
 from bot.config import ChatSettings
 from bot.models import Course, Follower
 from bot.offers.pricing import Priced, price
@@ -73,6 +75,16 @@ class Turn:
         """The catalogue as it is for the whole of this message."""
         return self.shop.suggestions.shelf
 
+    @cached_property
+    def cover(self) -> Cover:
+        """What the follower's memberships open now."""
+        return access.cover(self.tx, self.openid, self.now)
+
+    @cached_property
+    def spent(self) -> frozenset[str]:
+        """The bundles that have nothing to sell to this follower."""
+        return access.nothing_to_sell(self.shelf.bundles, self.shelf.courses, self.owned, self.cover)
+
     @property
     def person(self) -> Person:
         """The follower as far as recommending may know them."""
@@ -94,6 +106,11 @@ class Turn:
     def lesson_link(self, course_id: str) -> str:
         """Return the address of the lessons."""
         return f"{self.shop.config.server.public_url}/learn/{course_id}"
+
+    @property
+    def membership_link(self) -> str:
+        """Return the address of the page that shows a follower what their membership opens."""
+        return f"{self.shop.config.server.public_url}/my-membership"
 
     @property
     def data_link(self) -> str:

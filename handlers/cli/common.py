@@ -132,6 +132,15 @@ HEADINGS = {
     "price_id": "编号",
     "starts_at": "开始",
     "lines": "价格构成",
+    "item": "类型",
+    "apart_fen": "单买（元）",
+    "item_id": "会员编号",
+    "within": "里面的课",
+    "months": "月数",
+    "categories": "能看的分类",
+    "standing": "现在",
+    "granted_at": "开通时间",
+    "buyers": "有的人",
 }
 WORDS = {
     "status": {"draft": "草稿", "published": "已上架", "retired": "已下架"},
@@ -173,6 +182,8 @@ WORDS = {
     "group_state": {"FORMING": "进行中", "FULL": "已成团", "FAILED": "没有成团"},
     "gift_state": {"OPEN": "等人领取", "CLAIMED": "已领取", "RETURN": "退款中", "RETURNED": "已退款"},
     "validity": {"on": "可用", "early": "还没开始", "over": "已结束", "exhausted": "用完了", "stopped": "已停用"},
+    "item": {"course": "课程", "bundle": "专栏", "membership": "会员"},
+    "standing": {"active": "有效", "later": "还没开始", "over": "已到期", "taken_back": "已收回"},
     "source": {"found": "推送前的线上菜单", "push": "推送", "rollback": "恢复", "delete": "删除"},
 }
 WORDS["kind"] = WORDS["basis"]

@@ -12,7 +12,7 @@ import click
 
 from bot import catalog
 from bot.errors import NotAllowed
-from bot.models import Course, CourseStatus, Lesson
+from bot.models import Course, CourseStatus, Kind, Lesson
 from handlers.cli.common import Desk, show, show_one, word, yuan
 
 STATUS = click.Choice([each.value for each in CourseStatus])
@@ -33,6 +33,11 @@ COLUMNS = """\b
   mini_program_appid、mini_program_path
                小程序的 AppID 和页面，一起填
   article_url  图文介绍的网址
+  kind         course 课程、bundle 专栏、membership 会员；
+               不写就是课程，有了就不能改
+  includes     专栏里有哪些课的编号，用 | 分开
+  months       会员几个月
+  opens        会员能看哪些分类，用 | 分开；空着是全部
   status       draft 草稿、published 上架、retired 下架；新课不写就上架
 
 \b
@@ -72,9 +77,9 @@ def import_(desk: Desk, file: Path | None, lessons: Path | None) -> None:
         with click.progressbar(length=len(given.courses) + len(given.lessons), label="导入") as bar:
 
             def work(tx: Any) -> tuple[catalog.Imported, catalog.Imported, list[str]]:
-                done = catalog.store_entries(tx, given.courses, datetime.now(UTC), bar.update)
-                name = lessons.name if lessons else ""
-                taught = catalog.store_lessons(tx, given.lessons, name, bar.update, silent=given.silent)
+                now, names = datetime.now(UTC), [each.name if each else "" for each in (file, lessons)]
+                done = catalog.store_entries(tx, given.courses, now, bar.update, name=names[0])
+                taught = catalog.store_lessons(tx, given.lessons, names[1], bar.update, silent=given.silent)
                 on_sale = [c.course_id for c in tx.courses.all(status=CourseStatus.PUBLISHED)]
                 return done, taught, catalog.without_lessons(tx, on_sale)
 
@@ -108,7 +113,13 @@ def list_(desk: Desk, status: str | None, as_json: bool) -> None:
     with desk.store() as store:
         found = store.write_now(lambda tx: tx.courses.all(status=CourseStatus(status) if status else None))
     rows = [
-        {"course_id": c.course_id, "title": c.title, "price_fen": c.price_fen, "status": c.status.value}
+        {
+            "course_id": c.course_id,
+            "title": c.title,
+            "price_fen": c.price_fen,
+            "status": c.status.value,
+            "kind" if as_json else "item": c.kind.value,
+        }
         for c in found
     ]
     show(rows, as_json=as_json, empty="还没有课程；用 courses import 导入")
@@ -122,7 +133,9 @@ def show_(desk: Desk, course_id: str, as_json: bool) -> None:
     """Show one course."""
     with desk.store() as store:
         course, lessons = store.write_now(lambda tx: (catalog.get(tx, course_id), tx.lessons.of(course_id)))
-    show_one({**asdict(course), "status": course.status.value, "lessons": _titles(lessons)}, as_json=as_json)
+    row = {**asdict(course), "status": course.status.value, "lessons": _titles(lessons)}
+    row["kind" if as_json else "item"] = row.pop("kind").value
+    show_one(row, as_json=as_json)
 
 
 @group.command("add", help="添加一门课。")
@@ -141,6 +154,13 @@ def show_(desk: Desk, course_id: str, as_json: bool) -> None:
 @click.option("--mini-program-path", default="", help="小程序里的页面")
 @click.option("--article-url", default="", help="图文介绍的网址")
 @click.option("--status", type=STATUS, default="draft", show_default=True, help="草稿、上架或下架")
+@click.option(
+    "--kind",
+    type=click.Choice([each.value for each in Kind]),
+    default="course",
+    show_default=True,
+    help="课程、专栏（再用 bundles set 放课）或会员（再用 members set 写月数）",
+)
 @click.pass_obj
 def add(desk: Desk, /, course_id: str, **fields: str) -> None:
     """Add one course; an existing id is refused."""
@@ -155,7 +175,13 @@ def add(desk: Desk, /, course_id: str, **fields: str) -> None:
     with desk.store() as store:
         course = store.write_now(work, durable=True)
     click.echo(f"已添加 {course_id}《{course.title}》，现在是{word('status', course.status)}")
-    _mention([course_id])
+    match course.kind:
+        case Kind.COURSE:
+            _mention([course_id])
+        case Kind.BUNDLE:
+            click.echo(f"还没有放课，买不了；用 bundles set {course_id} --courses A,B 放进去")
+        case Kind.MEMBERSHIP:
+            click.echo(f"还没有写月数，买不了；用 members set {course_id} --months 1 写上")
 
 
 @group.command("edit", help="修改一门课；只写要改的项。")

@@ -96,12 +96,15 @@ def _toml(value: object) -> str:
 
 
 def stock(shop: Shop) -> None:
-    """Put the sample catalogue on the shelf."""
+    """Put the sample catalogue on the shelf, bundles and memberships behind the courses they are made of."""
     courses = catalog.read_courses((HOUSE / "data" / "courses.csv").read_bytes(), "courses.csv")
+    offers = catalog.File("offers.csv", (HOUSE / "data" / "offers.csv").read_bytes())
+    given = catalog.read_files(offers, None, ())
     lessons = catalog.read_lessons((HOUSE / "data" / "lessons.csv").read_bytes(), "lessons.csv")
     now = shop.clock.now()
     shop.store.write_now(lambda tx: catalog.store_courses(tx, courses, now))
     shop.store.write_now(lambda tx: catalog.store_lessons(tx, lessons, "lessons.csv"))
+    shop.store.write_now(lambda tx: catalog.store_entries(tx, given.courses, now, name=offers.name))
 
 
 @click.command("demo", help="不需要公众号，在浏览器里走完整个流程：关注、聊天、付款、学习。")

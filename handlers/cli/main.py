@@ -10,6 +10,7 @@ import click
 
 from handlers.cli import (
     broadcast,
+    bundles,
     chinese,
     coupons,
     courses,
@@ -18,6 +19,7 @@ from handlers.cli import (
     followers,
     gifts,
     groups,
+    members,
     menu,
     messages,
     orders,
@@ -73,6 +75,8 @@ def serve(desk: Desk, port: int | None) -> None:
 
 main.add_command(demo.demo)
 main.add_command(courses.group)
+main.add_command(bundles.group)
+main.add_command(members.group)
 main.add_command(followers.group)
 main.add_command(orders.group)
 main.add_command(groups.group)

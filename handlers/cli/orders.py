@@ -48,7 +48,7 @@ def show_(desk: Desk, order_no: str, as_json: bool) -> None:
             return {**_row(order), "lines": lines, "attempts": paid, "refunds": back}
         paid = [f"{a.out_trade_no} {word('trade_type', a.trade_type)} {word('attempt', a.state)}" for a in attempts]
         back = [f"{r.out_refund_no} {yuan(r.amount_fen)} 元 {word('refund', r.state)}" for r in refunds]
-        made_of = [f"{replies.line_name(line)} {replies.line_amount(line)}" for line in order.lines]
+        made_of = [f"{replies.line_name(line, {})} {replies.line_amount(line)}" for line in order.lines]
         return {**_row(order), "title": order.title, "lines": made_of, "attempts": paid, "refunds": back}
 
     with desk.store() as store:

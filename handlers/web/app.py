@@ -16,6 +16,7 @@ from handlers.chat.robot import Robot
 from handlers.web.gateway import Gateway
 from handlers.web.gifts import gift_routes
 from handlers.web.groups import group_routes
+from handlers.web.membership import MyMembership
 from handlers.web.metrics import Metrics
 from handlers.web.mydata import MyData
 from handlers.web.notices import PayNotice
@@ -66,6 +67,7 @@ def make_app(shop: Shop) -> Application:
             *group_routes(shop),
             *gift_routes(shop),
             ("/my-data", MyData, {"shop": shop}),
+            ("/my-membership", MyMembership, {"shop": shop}),
         ],
         cookie_secret=cookie_secret(shop),
         template_path=str(HERE / "templates"),

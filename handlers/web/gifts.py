@@ -22,7 +22,7 @@ class BuyGift(Paying):
         """Show what a gift costs and how it is passed on."""
         if self.in_wechat:
             await self.require_openid()
-        course, _owned = await self.course(course_id)
+        course, _theirs = await self.course(course_id)
         if course.free or not course.on_sale:
             self.message("no_course", 404)
         openid, now, orders = self.openid, self._shop.clock.now(), self._shop.orders

@@ -33,7 +33,7 @@ class OpenGroup(Paying):
         """Show what buying together costs and how it goes."""
         if self.in_wechat:
             await self.require_openid()
-        course, owned = await self.course(course_id)
+        course, theirs = await self.course(course_id)
         now, openid = self._shop.clock.now(), self.openid
 
         def work(tx: Tx) -> tuple[Deal | None, str]:
@@ -49,7 +49,7 @@ class OpenGroup(Paying):
         self.render(
             "open_group.html",
             course=course,
-            owned=owned,
+            owned=theirs.owned,
             deal=deal,
             price=yuan(deal.price_fen),
             alone=yuan(course.price_fen),

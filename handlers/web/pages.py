@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 import segno
 from tornado.web import Finish, RequestHandler
 
+from bot import access
+from bot.access import Access
 from bot.errors import (
     AccountError,
     AlreadyPaid,
@@ -28,15 +30,17 @@ from bot.errors import (
     PayRejected,
     PayUnknown,
 )
-from bot.models import Attempt, Course, Order, OrderState, Purpose, TradeType
+from bot.models import Attempt, Course, Kind, Order, OrderState, Purpose, TradeType
+from bot.offers.bundles import credited_titles
 from bot.offers.coupons import code_in
 from bot.offers.pricing import Priced, price_typed
 from bot.offers.quoting import Wish
 from bot.orders import NO_WISH, Outcome, Placed
 from bot.shop import Shop
 from bot.store import Tx
-from handlers.chat import replies
+from handlers.chat import replies, replies_items
 from handlers.chat.replies import yuan
+from handlers.web import items
 from handlers.web.quiet import Quiet
 from recsys.base import Signal
 
@@ -140,18 +144,18 @@ class Page(Quiet):
         """Where the link stood that led here."""
         return self.get_query_argument("from", "")[:32]
 
-    async def course(self, course_id: str) -> tuple[Course, bool]:
-        """Return the course and whether it is theirs; stops with 404 when it is not to be seen."""
-        openid = self.openid
+    async def course(self, course_id: str) -> tuple[Course, Access]:
+        """Return the course and how it is open to them; stops with 404 when it is not to be seen."""
+        openid, now = self.openid, self._shop.clock.now()
 
-        def work(tx: Tx) -> tuple[Course | None, bool]:
-            owned = bool(openid) and tx.entitlements.get(openid, course_id) is not None
-            return tx.courses.get(course_id), owned
+        def work(tx: Tx) -> tuple[Course | None, Access]:
+            found = tx.courses.get(course_id)
+            return found, access.of(tx, openid, found, now) if found is not None else Access()
 
-        course, owned = await self._shop.store.read(work)
-        if course is None or not (course.on_sale or owned):
+        course, theirs = await self._shop.store.read(work)
+        if course is None or not (course.on_sale or theirs.owned):
             self.message("no_course", 404)
-        return course, owned
+        return course, theirs
 
     def wish(self, course: Course) -> Wish:
         """Return what is asked for beside the course: the coupon that the address or the form carries."""
@@ -166,9 +170,17 @@ class Page(Quiet):
 
         return await (self._shop.store.write(work) if wish.coupon else self._shop.store.read(work))
 
-    def quote_html(self, priced: Priced) -> str:
+    async def price_if_sold(self, course: Course) -> Priced | None:
+        """Return the price of now; None for what cannot be bought."""
+        try:
+            return await self.priced(course)
+        except CannotBuy:
+            return None
+
+    async def quote_html(self, priced: Priced) -> str:
         """Word the price line by line."""
-        return self.render_string("quote.html", priced=priced, replies=replies).decode()
+        titles = await self._shop.store.read(lambda tx: credited_titles(tx, priced.quote.lines))
+        return self.render_string("quote.html", priced=priced, titles=titles, replies=replies).decode()
 
     async def learn_from(self, signal: Signal, course: Course) -> None:
         """Let the follower's interests follow what was done, if they may."""
@@ -216,26 +228,38 @@ class CoursePage(Page):
         """Show the course; in WeChat we know at once who looks."""
         if self.in_wechat:
             await self.require_openid()
-        course, owned = await self.course(course_id)
-        if self.openid and not owned:
+        course, theirs = await self.course(course_id)
+        if self.openid and not theirs.owned:
             await self.learn_from(Signal.VIEW, course)
-        now = self._shop.clock.now()
-        lessons, deal = await self._shop.store.read(
-            lambda tx: (tx.lessons.of(course_id), tx.groups.running(course_id, now))
+        openid, now = self.openid, self._shop.clock.now()
+        lessons, deal, seen = await self._shop.store.read(
+            lambda tx: (
+                tx.lessons.of(course_id),
+                tx.groups.running(course_id, now),
+                items.view(tx, openid, course, now),
+            )
         )
-        priced = await self.priced(course)
+        priced = await self.price_if_sold(course)
         self.render(
             "course.html",
             together=f"{deal.size} 人拼团价 {yuan(deal.price_fen)}"
-            if deal and course.on_sale and not owned
+            if deal and course.on_sale and not theirs.owned
             else "",
             course=course,
-            owned=owned,
+            owned=theirs.owned or seen.complete,
+            member=None if course.free else theirs.until,
             lessons=lessons,
             priced=priced,
-            quote=self.quote_html(priced),
+            quote=await self.quote_html(priced) if priced else "",
             source=self._source,
-            price=yuan(priced.total_fen),
+            within=seen.within,
+            complete=seen.complete,
+            plan=seen.plan,
+            until=seen.until,
+            would_end=seen.would_end,
+            say=replies_items,
+            yuan=yuan,
+            price=yuan(priced.total_fen if priced else course.price_fen),
             refund_note=self._shop.config.chat.refund_note,
             in_wechat=self.in_wechat,
             sold=course.free or self._shop.config.pay.enabled,
@@ -310,7 +334,7 @@ class PlaceOrder(Paying):
             raise NotFound(f"没有课程 {course_id}")
         wish, shown = self.wish(course), self.get_argument("total", "")
         if wish.coupon and (priced := await self.priced(course)).fault in GUESSED:
-            return self._new_price(priced)
+            return await self._new_price(priced)
         try:
             placed = await self._shop.orders.place(
                 self.openid,
@@ -321,14 +345,14 @@ class PlaceOrder(Paying):
                 shown_fen=_fen(shown) if shown else None,
             )
         except CouponRefused:
-            return self._new_price(await self.priced(course))
+            return await self._new_price(await self.priced(course))
         if placed.outcome is Outcome.PRICE:
-            return self._new_price(await self.priced(placed.course))
+            return await self._new_price(await self.priced(placed.course))
         return await self._next(placed)
 
-    def _new_price(self, priced: Priced) -> dict[str, object]:
+    async def _new_price(self, priced: Priced) -> dict[str, object]:
         answer = {"state": "price", "total": priced.total_fen, "price": yuan(priced.total_fen)}
-        return {**answer, "coupon": priced.used, "quote": self.quote_html(priced)}
+        return {**answer, "coupon": priced.used, "quote": await self.quote_html(priced)}
 
 
 class OrderStatePage(Page):
@@ -380,13 +404,13 @@ def _asked(out_trade_no: str, until: datetime) -> Callable[[Tx], None]:
 
 
 class LearnPage(Page):
-    """The lessons, for the owner only."""
+    """The lessons, for those to whom the course is open."""
 
     async def get(self, course_id: str) -> None:
-        """Show the lessons; whoever does not own the course is shown where to buy it."""
+        """Show the lessons; to whom the course is not open, and for bundles and memberships, the item's page."""
         await self.require_openid()
-        course, owned = await self.course(course_id)
-        if not owned:
+        course, theirs = await self.course(course_id)
+        if not theirs.open or course.kind is not Kind.COURSE:
             self.redirect(f"/c/{course_id}?from=learn")
             return
         openid = self.openid
@@ -400,12 +424,13 @@ class LessonDone(Page):
     """The button below a lesson."""
 
     async def post(self, course_id: str, position: str) -> None:
-        """Note that the owner finished a lesson."""
+        """Note that somebody to whom the course is open finished a lesson."""
         self.require_same_site()
         openid, now = self.openid, self._shop.clock.now()
 
         def work(tx: Tx) -> bool | None:
-            if not openid or tx.entitlements.get(openid, course_id) is None:
+            course = tx.courses.get(course_id)
+            if course is None or not access.of(tx, openid, course, now).open:
                 return None
             if int(position) not in {lesson.position for lesson in tx.lessons.of(course_id)}:
                 return None
@@ -417,7 +442,7 @@ class LessonDone(Page):
             self.finish({"state": "refused"})
             return
         if first:
-            course, _owned = await self.course(course_id)
+            course, _access = await self.course(course_id)
             await self.learn_from(Signal.FINISH, course)
         self.finish({"state": "done"})
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot import catalog, privacy
-from bot.models import Entitlement, Order, OrderState
+from bot.models import Entitlement, Membership, Order, OrderState
 from bot.store import SqliteStore
 
 NOON = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
@@ -44,6 +44,8 @@ def buy(tx, openid):
     number = f"ZK-{openid}"
     tx.orders.add(Order(number, openid, "EDU001", "Python", 9900, OrderState.PAID, NOON, NOON, paid_at=NOON))
     tx.entitlements.grant(Entitlement(openid, "EDU001", "order", number, NOON))
+    months = Membership(number, openid, "EDU001", "会员", 1, (), NOON, NOON, LATER)
+    tx.memberships.add(months)
     tx.lessons.finish(openid, "EDU001", 1, NOON)
 
 

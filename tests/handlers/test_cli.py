@@ -180,7 +180,7 @@ def test_tables_for_people_have_chinese_heads_and_words_and_json_keeps_the_store
     courses, orders = stocked("courses", "list").output, stocked("orders", "list").output
     shown, one = stocked("orders", "show", "ZK1").output, stocked("courses", "show", "EDU001").output
 
-    assert re.match(r"课程编号 +课程 +价格（元） +状态\n", courses)
+    assert re.match(r"课程编号 +课程 +价格（元） +状态 +类型\n", courses)
     assert "99.00     已上架" in courses
     assert "已下架" in courses
     assert orders.startswith("订单号")

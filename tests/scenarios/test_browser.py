@@ -157,7 +157,7 @@ def test_a_follower_finds_a_course_pays_and_learns(hand):
     hand.picture("2-welcome")
     listed = say(hand, "我想学 Python 数据分析", having="因为你提到")
     hand.picture("3-list")
-    card = say(hand, "2", having="点这里购买")
+    card = say(hand, "1", having="点这里购买")
     hand.picture("4-card")
     hand.tap(f"{LATEST} a", having="点这里购买")
     with hand.page():
@@ -424,3 +424,71 @@ def test_a_coupon_typed_on_the_page_is_shown_before_it_is_charged_and_a_new_pric
     assert int(before.strip("¥")) - int(shown.strip("¥")) == 20
     assert after == before
     assert f"金额 {before}" in receipt
+
+
+def test_a_bundle_shows_what_is_owned_and_charges_what_it_shows(hand):
+    follow(hand)
+    say(hand, "Python零基础入门课", having="点这里购买")
+    hand.tap(f"{LATEST} a", having="点这里购买")
+    pay(hand)
+    close(hand)
+    hand.find(LATEST, having="付款成功")
+    card = say(hand, "数据分析转行专栏", having="点这里购买")
+    hand.picture("bundle-card")
+    hand.tap(f"{LATEST} a", having="点这里购买")
+    with hand.page():
+        hand.find("#within li", having="✓ 已有")
+        hand.find(".quote", having="已有《Python零基础入门课》")
+        price = hand.find("#total").text
+        assert sideways(hand) == 0
+        hand.picture("bundle")
+        hand.tap("#buy")
+        charged = hand.find("#wx-pay-amount").text
+        hand.tap("#wx-pay-confirm")
+        hand.tap("#wx-pay-finish")
+        hand.find("#complete", having="都是你的了")
+        hand.picture("bundle-owned")
+    close(hand)
+
+    assert price == charged
+    assert f"点这里购买 {price}" in card
+
+
+def test_a_member_sees_until_when_and_learns_without_paying_for_the_course(hand):
+    follow(hand)
+    say(hand, "我的会员", having="你现在没有会员")
+    say(hand, "1", having="现在开通可以看到")
+    hand.picture("membership-card")
+    hand.tap(f"{LATEST} a", having="点这里开通")
+    with hand.page():
+        hand.find("#opens", having="现在开通可以看到")
+        assert sideways(hand) == 0
+        hand.picture("membership")
+        hand.tap("#buy")
+        hand.tap("#wx-pay-confirm")
+        hand.tap("#wx-pay-finish")
+        hand.find("#opens", having="现在续费可以看到")
+    close(hand)
+    hand.find(LATEST, having="已开通")
+    mine = say(hand, "我的会员", having="全部课程：到")
+    hand.picture("membership-mine")
+    hand.tap(f"{LATEST} a", having="打开会员页")
+    with hand.page():
+        hand.find("#my-membership li", having="全部课程：到")
+        assert sideways(hand) == 0
+        hand.picture("my-membership")
+    close(hand)
+    say(hand, "Excel函数公式实战", having="你的会员可以看")
+    hand.tap(f"{LATEST} a", having="点这里学习")
+    with hand.page():
+        hand.find("#lessons")
+    close(hand)
+    say(hand, "Excel函数公式实战", having="你的会员可以看")
+    hand.tap(f"{LATEST} a", having="单独买下")
+    with hand.page():
+        hand.find("#learn", "开始学习")
+        assert sideways(hand) == 0
+        hand.picture("member-course")
+    close(hand)
+
+    assert "续费" in mine

@@ -350,7 +350,7 @@ def test_a_late_payment_whose_coupon_went_to_others_goes_back_with_a_word_of_its
 
     assert (booked, kinds, owned) == (Booked.GONE, ["offer_gone"], [])
     assert back == (7900, RefundState.PROCESSING)
-    assert "优惠名额已经没有了" in words
+    assert "优惠或名额已经没有了" in words
     assert "你已经有了" not in words
     assert counted == {"FREED": 1, "USED": 1}
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.models import Course
+from bot.models import Course, Kind
 from handlers.chat import replies
 from handlers.chat.answers import Answer, Text
+from handlers.chat.topics import items
 from handlers.chat.turn import Turn
 from recsys.base import Signal
 
@@ -20,10 +21,12 @@ def number(_message: Any, turn: Turn) -> Answer:
 def open_card(course: Course, turn: Turn, source: str) -> str:
     """Show a course with the way to buy, claim or open it, and learn from the interest in it."""
     turn.talk.open(course.course_id)
-    if turn.tx.entitlements.get(turn.openid, course.course_id):
+    if course.kind is Kind.COURSE and turn.tx.entitlements.get(turn.openid, course.course_id):
         return replies.owned(course, turn.lesson_link(course.course_id))
     if turn.follower.personalised:
         turn.suggestions.touch(turn.tx, turn.openid, turn.profile, Signal.CLICK, course, turn.now)
+    if (special := items.card(course, turn, source)) is not None:
+        return special
     if course.free:
         return replies.free_card(course)
     priced = turn.priced(course, turn.talk.coupon)
@@ -48,8 +51,10 @@ def price(_message: Any, turn: Turn) -> Answer:
     course = turn.shelf.courses.get(turn.talk.at_hand)
     if course is None:
         return Text(replies.where_prices_are(listed=bool(turn.talk.suggested)))
-    if course.course_id in turn.owned:
+    if course.kind is Kind.COURSE and course.course_id in turn.owned:
         return Text(replies.owned(course, turn.lesson_link(course.course_id)))
+    if (special := items.card(course, turn, "price")) is not None:
+        return Text(special)
     priced = turn.priced(course, "" if course.free else turn.talk.coupon)
     return Text(replies.price(course, priced, turn.course_link(course, "price", priced.used)))
 

@@ -6,10 +6,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
+from bot.models import Course
 from bot.suggestions import LONGEST_TEXT, Suggested
 from handlers.chat import reading, replies
 from handlers.chat.answers import Answer, Text
-from handlers.chat.topics import card
+from handlers.chat.topics import card, items
 from handlers.chat.turn import Turn
 from recsys.base import Recommendation
 from recsys.search.understand import Wish
@@ -120,12 +121,13 @@ def why(_message: Any, turn: Turn) -> Answer:
 
 
 def _find(turn: Turn, cap: int | None, seen: set[str]) -> Suggested:
-    exclude = seen | turn.excluded
+    exclude = seen | turn.excluded | turn.spent
     size = turn.chat.list_size
     if turn.talk.mode == "popular":
         found = turn.suggestions.popular(turn.person, exclude=exclude, cap_fen=cap, k=size)
         return Suggested(found, answered=True)
     if turn.talk.mode == "new":
+        exclude |= turn.shelf.plans.keys()
         wanted = [each for each in turn.shelf.newest if each not in exclude and _within(turn, each, cap)]
         return Suggested([Recommendation(each, 0.0, ()) for each in wanted[:size]], answered=True)
     wish = _wish(turn, turn.talk.text, cap)
@@ -189,10 +191,18 @@ def _lines(turn: Turn, found: Sequence[Recommendation], levels: Collection[str])
     return [
         replies.course_line(
             number,
-            course := shelf.courses[each.item_id],
+            shelf.courses[each.item_id],
             replies.reason(each, mode, shelf, levels),
             number_of_list,
-            turn.priced(course),
+            _price(shelf.courses[each.item_id], turn),
         )
         for number, each in enumerate(found, 1)
     ]
+
+
+def _price(course: Course, turn: Turn) -> str:
+    """Say what stands behind a title: that a membership opens it, or what it costs this follower today."""
+    if not course.free and turn.cover.opens(course):
+        return replies.member_price()
+    priced = items.priced(course, turn)
+    return replies.today(priced) if priced is not None else replies.yuan(course.price_fen)

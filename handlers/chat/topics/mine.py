@@ -8,9 +8,11 @@ from typing import Any
 
 from bot import privacy
 from bot.models import Course, Order, OrderState, Purpose
+from bot.offers.bundles import PAID_FOR
 from bot.shop import Shop
 from handlers.chat import reading, replies
 from handlers.chat.answers import Answer, Later, Text
+from handlers.chat.topics import items
 from handlers.chat.turn import Turn
 from recsys.search.fold import fold
 
@@ -24,7 +26,8 @@ def courses(_message: Any, turn: Turn) -> Answer:
     found = [course for each in entitlements if (course := turn.tx.courses.get(each.course_id)) is not None]
     if found:
         turn.talk.show_own([course.course_id for course in found])
-    return Text(replies.my_courses([(course, turn.lesson_link(course.course_id)) for course in found]))
+    listed = replies.my_courses([(course, turn.lesson_link(course.course_id)) for course in found])
+    return Text(items.with_membership(listed, turn))
 
 
 def orders(_message: Any, turn: Turn) -> Answer:
@@ -139,11 +142,12 @@ def ask_to_erase(_message: Any, turn: Turn) -> Answer:
     if (refusal := _not_yet(turn)) is not None:
         return refusal
     turn.talk.erase_until = int((turn.now + TIME_TO_ERASE).timestamp())
-    owned = sorted(turn.tx.entitlements.of(turn.openid), key=lambda each: each.source != "order")
+    owned = sorted(turn.tx.entitlements.of(turn.openid), key=lambda each: each.source not in PAID_FOR)
     found = [course for each in owned if (course := turn.tx.courses.get(each.course_id)) is not None]
-    bought = sum(each.source == "order" for each in owned)
+    bought = sum(each.source in PAID_FOR for each in owned)
     minutes = int(TIME_TO_ERASE.total_seconds()) // 60
-    return Text(replies.ask_to_erase([course.title for course in found], bought, minutes))
+    asked = replies.ask_to_erase([course.title for course in found], bought, minutes)
+    return Text(items.with_loss(asked, turn))
 
 
 def erase(message: Any, turn: Turn) -> Answer:

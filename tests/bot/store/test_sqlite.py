@@ -4,12 +4,16 @@ import asyncio
 import os
 import stat
 import threading
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlite_utils import Database
 
 from bot.errors import StoreError
 from bot.store import SqliteStore
+from bot.store.migrations import migrations
+from bot.store.sqlite import connect
 
 NOON = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
 
@@ -64,6 +68,27 @@ def test_what_was_committed_outlives_the_process(tmp_path):
     second.close()
 
     assert (follower.channel, follower.followed_at) == ("海报", NOON)
+
+
+def test_courses_that_were_owned_before_bundles_existed_are_taken_back_by_their_own_order(tmp_path):
+    path = str(tmp_path / "zhike.db")
+    with closing(connect(path)) as connection:
+        migrations.apply(Database(connection), stop_before="m020_bundles")
+        connection.execute(
+            "insert into courses (course_id, title, price_fen, status, subtitle, teacher, category, tags,"
+            " description, level, minutes, cover_url, created_at)"
+            " values ('A', 'A', 1, 'published', '', '', '', '', '', '', 0, '', 0)"
+        )
+        connection.execute("insert into entitlements values ('o1', 'A', 'order', 'ZK1', 0)")
+    store = SqliteStore(path)
+
+    given = store.write_now(lambda tx: tx.entitlements.grants(openid="o1"))
+    store.write_now(lambda tx: tx.entitlements.revoke_order("o1", "ZK1"))
+    left = store.write_now(lambda tx: tx.entitlements.owned("o1"))
+    store.close()
+
+    assert [(each.course_id, each.order_no) for each in given] == [("A", "ZK1")]
+    assert left == []
 
 
 def test_the_works_of_one_turn_share_few_transactions(store):
