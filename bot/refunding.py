@@ -70,11 +70,13 @@ def find(tx: Tx, order_no: str, payment: str = "") -> Refundable:
     raise NotAllowed(f"订单 {order_no} 已经全部退款，没有可退的钱")
 
 
-def begun(tx: Tx, order: Order) -> bool:
-    """Tell whether a refund of the payment that bought the order stands in the books and is not dead."""
-    return any(
-        each.out_trade_no == order.paid_attempt and each.state not in DEAD for each in tx.refunds.of(order.order_no)
-    )
+def returned(tx: Tx, order: Order) -> bool:
+    """Tell whether all of the payment that bought the order went back or is on its way back."""
+    attempt = tx.attempts.get(order.paid_attempt)
+    if attempt is None:
+        return False
+    refunds = [each for each in tx.refunds.of(order.order_no) if each.out_trade_no == attempt.out_trade_no]
+    return Refundable(order, attempt, tuple(refunds)).left_fen <= 0
 
 
 def check_moment(found: Refundable, now: datetime) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot import refunding
+from bot.errors import NotAllowed
 from bot.models import Course, Kind, Order, OrderState, Purpose
 from bot.offers.delivery import Deliveries
 from bot.offers.groups import Refunder
@@ -111,14 +112,18 @@ class Gifts:
     async def _send_back(self, order_no: str) -> None:
         order = await self._store.read(lambda tx: tx.orders.get(order_no))
         assert order is not None, "a gift cannot exist without its order"
-        if order.amount_fen and not await self._store.read(lambda tx: refunding.begun(tx, order)):
-            await self._orders.refund(order_no, None, REASON, payment=order.paid_attempt)
+        if order.amount_fen and not await self._store.read(lambda tx: refunding.returned(tx, order)):
+            try:
+                await self._orders.refund(order_no, None, REASON, payment=order.paid_attempt)
+            except NotAllowed as error:  # an earlier refund of a part is not through: the next round goes on
+                log.info("gift.refund_waits no=%s why=%s", order_no, error)
+                return
         await self._store.write(lambda tx: tx.gifts.move(order_no, GiftState.RETURNED, (GiftState.RETURN,)))
 
 
 def _to_be_had(tx: Tx, order: Order) -> bool:
-    """Tell whether the order of a gift stands: what is being refunded cannot be claimed any more."""
-    return order.state is OrderState.PAID and not refunding.begun(tx, order)
+    """Tell whether the order of a gift stands: what is refunded whole cannot be claimed any more."""
+    return order.state in {OrderState.PAID, OrderState.REFUNDED_PART} and not refunding.returned(tx, order)
 
 
 def _end(tx: Tx, now: datetime) -> list[Gift]:

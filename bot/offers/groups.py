@@ -201,9 +201,12 @@ class GroupBuying:
     async def _send_back(self, order_no: str) -> None:
         order = await self._store.read(lambda tx: tx.orders.get(order_no))
         assert order is not None, "a seat cannot exist without its order"
-        begun = await self._store.read(lambda tx: refunding.begun(tx, order))
-        if not begun:
-            await self._orders.refund(order_no, None, REASON, payment=order.paid_attempt)
+        if not await self._store.read(lambda tx: refunding.returned(tx, order)):
+            try:
+                await self._orders.refund(order_no, None, REASON, payment=order.paid_attempt)
+            except NotAllowed as error:  # an earlier refund of a part is not through: the next round goes on
+                log.info("group.refund_waits no=%s why=%s", order_no, error)
+                return
         await self._store.write(lambda tx: tx.groups.move_seat(order_no, SeatState.FREED, (SeatState.RETURN,)))
 
 

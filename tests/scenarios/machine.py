@@ -20,6 +20,7 @@ from bot.offers.quoting import Wish
 from bot.shop import open_shop
 from bot.simulator import Simulator, SimulatorSettings
 from bot.simulator.book import PayRefusal, PayRefused
+from bot.store.coupons import Coupon
 from bot.store.groups import Deal, SeatState
 from handlers.chat.told import teller
 from handlers.cli.demo import settings_for
@@ -29,6 +30,7 @@ from tests.scenarios.world import keys, tokenizer
 
 COURSES = {"C1": 9900, "C2": 1, "C3": 5000}
 TOGETHER = ("C3", 2, 3000)
+COUPON, COUPONS = "SPRING", 2
 PEOPLE = ("小安", "小白", "小陈")
 WORKERS = 2
 
@@ -62,6 +64,10 @@ class Business:
         await shop.store.write(lambda tx: catalog.store_courses(tx, courses, now))
         course_id, size, price = TOGETHER
         deal = Deal(0, course_id, size, price, 2, now + timedelta(days=300), 0, now)
+        coupon = Coupon(COUPON, amount_fen=100, each_limit=1, total_limit=COUPONS)
+        await shop.store.write(lambda tx: tx.coupons.put(coupon, now))
+        # The nightly training has a process of its own and nothing to do with money.
+        await shop.store.write(lambda tx: tx.tokens.put("job", "training", "claimed", now + timedelta(days=999)))
         await shop.store.write(lambda tx: groups.offer(tx, deal))
 
     async def _open(self, worker):
@@ -99,7 +105,7 @@ class Business:
 
         self.run(work())
 
-    def place(self, worker, person, course_id, purpose):
+    def place(self, worker, person, course_id, purpose, coupon=""):
         """Order; returns the order's number, empty when there is nothing to pay."""
         shop, openid = self.shops[worker], self.people[person]
 
@@ -107,13 +113,27 @@ class Business:
             if purpose is Purpose.GROUP:
                 wish = await shop.store.read(lambda tx: groups.wish(tx, openid, course_id))
             else:
-                wish = Wish(purpose)
+                wish = Wish(purpose, coupon=coupon)
             with suppress(ZhikeError):
                 placed = await shop.orders.place(openid, course_id, wish=wish)
                 return placed.order.order_no if placed.order else ""
             return ""
 
         return self.run(work())
+
+    def buy(self, worker, person, course_id, purpose, coupon=""):
+        """Order, go to the till and pay, without a break."""
+        number = self.place(worker, person, course_id, purpose, coupon)
+        if number:
+            self.checkout(worker, number, TradeType.JSAPI)
+            self.pay_for(number)
+        return number
+
+    def pay_for(self, order_no):
+        """Pay the open trade of an order, where WeChat has one."""
+        for trade in self.simulator.pay.trades:
+            if trade.out_trade_no.startswith(order_no) and not trade.transaction_id:
+                self._settle(trade, self.people[PEOPLE[0]], anyway=False)
 
     def join(self, worker, person, order_no):
         """Take a seat in the group of somebody's order."""
@@ -146,8 +166,10 @@ class Business:
         trades = [each for each in self.simulator.pay.trades if not each.transaction_id]
         if not trades:
             return
-        trade = trades[at % len(trades)]
-        payer = trade.request.get("payer", {}).get("openid", self.people[person])
+        self._settle(trades[at % len(trades)], self.people[person], anyway=anyway)
+
+    def _settle(self, trade, scanner, *, anyway):
+        payer = trade.request.get("payer", {}).get("openid", scanner)
 
         async def work():
             with suppress(PayRefused, PayRefusal):
@@ -226,6 +248,9 @@ class Business:
     def settle(self):
         """Let all faults end and everything come to its end by the clock."""
         self.simulator.faults.clear()
+        for trade in self.simulator.pay.trades:
+            if trade.closed and trade.transaction_id:  # closed trades are not asked about: only a notice can tell
+                self.run(self.simulator.pay.send_notice(trade.out_trade_no))
         for minutes in (1, 5, 10, 30, 60, 180, 400, 900, 1500, 1500, 45 * 1440, 10, 60, 300):
             self.clock.forward(minutes=minutes)
             for trade in self.simulator.pay.trades:
@@ -244,8 +269,8 @@ class Business:
         paid_orders = {
             order.order_no
             for order, attempts, _refunds in books
-            for each in attempts
-            if trades.get(each.out_trade_no) is not None and trades[each.out_trade_no].transaction_id
+            if not order.amount_fen
+            or any(trades[a.out_trade_no].transaction_id for a in attempts if a.out_trade_no in trades)
         }
         for name, openid in self.people.items():
             for each in self.read(lambda tx, who=openid: tx.entitlements.of(who)):
@@ -259,6 +284,8 @@ class Business:
                 assert sum(r.state in {RefundState.NEW, RefundState.PROCESSING} for r in of) <= 1
         for trade in trades.values():
             assert trade.refunded <= trade.total
+        taken = self.read(lambda tx: tx.coupons.counts(COUPON))
+        assert taken.get("HELD", 0) + taken.get("USED", 0) <= COUPONS
         for group in self.read(lambda tx: tx.groups.of_deal(1)):
             seats = self.read(lambda tx, number=group.group_id: tx.groups.seats(number))
             assert len(seats) <= group.size
@@ -284,6 +311,8 @@ class Business:
         paid = [each for each in attempts if each.state == "SUCCESS"]
         back = sum(each.amount_fen for each in refunds if each.state == "SUCCESS")
         stuck = [each for each in refunds if each.state in {"ABNORMAL", "CLOSED", "REJECTED"}]
+        if not order.amount_fen:
+            return  # a coupon paid for it
         if not paid:
             assert order.state is OrderState.CANCELLED, order
             return

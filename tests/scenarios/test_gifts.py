@@ -320,3 +320,12 @@ def test_the_page_redeems_a_code_too(live):
     assert "兑换码" in page
     assert slip == {"state": "mistyped", "go": ""}
     assert done == {"state": "redeemed", "go": f"/learn/{COURSE}"}
+
+
+def test_a_gift_of_which_a_part_was_given_back_can_still_be_claimed(live):
+    async def story(world):
+        order, gift = await a_gift(world)
+        await world.shop.orders.refund(order.order_no, 1000, "退一部分")
+        return await claim(world, gift.token, BEN), await owned(world, BEN)
+
+    assert live(story) == ("claimed", [COURSE])

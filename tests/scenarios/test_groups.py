@@ -68,7 +68,7 @@ async def refused(work):
 async def let_refunds_arrive(world):
     for number, facts in list(world.cashier.refunds.items()):
         world.cashier.refunds[number] = type(facts)(**{**vars_of(facts), "status": "SUCCESS"})
-    world.clock.forward(minutes=2)
+    world.clock.forward(minutes=10)
     await world.shop.jobs.run_due()
 
 
@@ -330,3 +330,20 @@ def test_the_card_of_a_course_offers_to_buy_it_together(live):
 
     assert "2 人拼团每人 ¥59" in shown
     assert f"https://shop.example.cn/c/{COURSE}/group" in shown
+
+
+def test_a_seat_of_which_a_part_was_given_back_gets_the_rest_when_the_group_fails(live):
+    async def story(world):
+        await a_deal(world, size=3)
+        first = await open_group(world, ANNA)
+        await pay(world, first)
+        await world.shop.orders.refund(first.order_no, 1000, "先退一部分")
+        world.clock.forward(hours=25)
+        await world.shop.jobs.run_due()
+        waiting = await refunds(world, first)
+        await let_refunds_arrive(world)
+        await world.shop.jobs.run_due()
+        await let_refunds_arrive(world)
+        return waiting, await refunds(world, first)
+
+    assert live(story) == ([1000], [1000, FEN - 1000])

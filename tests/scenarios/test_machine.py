@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
 from bot.models import Purpose, TradeType
-from tests.scenarios.machine import COURSES, PEOPLE, WORKERS, Business
+from tests.scenarios.machine import COUPON, COURSES, PEOPLE, WORKERS, Business
 
 WORKER = st.integers(0, WORKERS - 1)
 PERSON = st.sampled_from(PEOPLE)
@@ -37,6 +37,29 @@ class Money(RuleBasedStateMachine):
     @rule(target=orders, worker=WORKER, person=PERSON, course=st.sampled_from(sorted(COURSES)))
     def order(self, worker, person, course):
         return self._known(self.world.place(worker, person, course, Purpose.OWN))
+
+    @rule(
+        target=orders,
+        worker=WORKER,
+        person=PERSON,
+        course=st.sampled_from(sorted(COURSES)),
+        purpose=st.sampled_from(Purpose),
+        coupon=st.sampled_from(("", COUPON)),
+    )
+    def buy(self, worker, person, course, purpose, coupon):
+        return self._known(self.world.buy(worker, person, course, purpose, coupon))
+
+    @rule(target=orders, worker=WORKER, person=PERSON, order=orders)
+    def join_a_group_and_pay(self, worker, person, order):
+        number = self.world.join(worker, person, order)
+        if number:
+            self.world.checkout(worker, number, TradeType.JSAPI)
+            self.world.pay_for(number)
+        return self._known(number)
+
+    @rule(target=orders, worker=WORKER, person=PERSON, course=st.sampled_from(sorted(COURSES)))
+    def order_with_a_coupon(self, worker, person, course):
+        return self._known(self.world.place(worker, person, course, Purpose.OWN, COUPON))
 
     @rule(target=orders, worker=WORKER, person=PERSON, course=st.sampled_from(sorted(COURSES)))
     def order_a_gift(self, worker, person, course):
