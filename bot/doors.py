@@ -91,6 +91,10 @@ class NoPay:
         """Refuse."""
         raise self._refusal(out_refund_no)
 
+    async def redirect_refund(self, refund_id: str, out_refund_no: str) -> RefundFacts:
+        """Refuse."""
+        raise self._refusal(f"{refund_id} {out_refund_no}")
+
     def read_notice(self, headers: Mapping[str, str], body: bytes) -> Notice:
         """Refuse."""
         raise NoticeRefused(f"no merchant is set ({len(headers)} headers, {len(body)} bytes)")

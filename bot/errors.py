@@ -6,7 +6,8 @@
     ├── TextsWrong               the operator's file of texts is wrong; names every line
     ├── NotFound                 an id that the command or the page was given does not exist
     ├── NotAllowed               a move that the state of the thing forbids
-    │   └── CannotBuy            ... a wish to buy or to pay; why, the front desk puts into words
+    │   ├── CannotBuy            ... a wish to buy or to pay; why, the front desk puts into words
+    │   └── CannotRefund         ... a follower's wish for their money; why, the front desk puts into words
     ├── StoreError               the database did not take the change
     ├── MenuRefused              the menu could not be pushed; says what is live now
     ├── AccountError             api.weixin.qq.com said no (errcode, errmsg, rid, advice)
@@ -87,6 +88,30 @@ class CannotBuy(NotAllowed):
     """Nothing can be bought or paid here. Whoever answers the follower words ``why``; the text is for the log."""
 
     def __init__(self, why: Obstacle) -> None:
+        super().__init__(why.value)
+        self.why = why
+
+
+class NoRefund(StrEnum):
+    """What stands in the way of a follower who wants their money back."""
+
+    OFF = "off"  # the shop lets nobody do it alone
+    NOT_THEIRS = "not_theirs"
+    UNPAID = "unpaid"
+    OVER = "over"  # the time of the promise
+    LEARNT = "learnt"  # all of it
+    DONE = "done"  # it went back already
+    UNDER_WAY = "under_way"
+    SOON = "soon"  # another refund of the same payment is less than a minute old
+    UNCLEAR = "unclear"  # WeChat has still to say what became of the last one
+    CHANGED = "changed"  # the amount is not the one that was shown
+    PERSON = "person"  # only a person can settle it
+
+
+class CannotRefund(NotAllowed):
+    """Nothing goes back here. Whoever answers the follower words ``why``; the text is for the log."""
+
+    def __init__(self, why: NoRefund) -> None:
         super().__init__(why.value)
         self.why = why
 

@@ -43,12 +43,14 @@ class AttemptState(StrEnum):
 class RefundState(StrEnum):
     """What has become of one refund; only SUCCESS means that money went back."""
 
+    REQUESTED = "REQUESTED"  # waits for an admin; WeChat knows nothing of it
+    DECLINED = "DECLINED"  # an admin said no
     NEW = "NEW"
     PROCESSING = "PROCESSING"
     SUCCESS = "SUCCESS"
     ABNORMAL = "ABNORMAL"
     CLOSED = "CLOSED"
-    REJECTED = "REJECTED"
+    REJECTED = "REJECTED"  # WeChat refused it
 
 
 class TradeType(StrEnum):
@@ -164,8 +166,25 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class RefundTerms:
+    """The promise an order is sold under: what may go back by itself, frozen when the order is placed.
+
+    Up to ``full_days`` after the payment all of it, for whoever learnt less than ``full_percent``; then, up to
+    ``until_days``, the part that was not learnt; then nothing.
+    """
+
+    full_days: int = 0
+    full_percent: int = 0
+    until_days: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Refund:
-    """Money on its way back to a payer."""
+    """Money on its way back to a payer.
+
+    ``origin`` is who wished for it ("" an admin or the shop itself, "chat", "page"); ``gives_up`` ends the access
+    however small the amount; ``basis`` tells in JSON by what rule; ``note`` is an admin's word about it.
+    """
 
     out_refund_no: str
     out_trade_no: str
@@ -177,6 +196,17 @@ class Refund:
     created_at: datetime
     tries: int = 0
     next_query_at: datetime | None = None
+    origin: str = ""
+    gives_up: bool = False
+    basis: str = ""
+    note: str = ""
+    refund_id: str = ""
+    decided_at: datetime | None = None
+
+    @property
+    def began_at(self) -> datetime:
+        """When it could first reach WeChat: after an admin's yes, if it needed one."""
+        return self.decided_at or self.created_at
 
 
 @dataclass(frozen=True, slots=True)

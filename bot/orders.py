@@ -38,6 +38,7 @@ from bot.models import (
     Refund,
     RefundFacts,
     RefundState,
+    RefundTerms,
     Trade,
     TradeType,
 )
@@ -52,6 +53,7 @@ UNSETTLED = (*OPEN, AttemptState.CLOSING)
 IN_FLIGHT = timedelta(seconds=30)  # twice the client's time-out and then some: the order may still reach WeChat
 QUERY_DELAYS = (5, 30, 60, 180, 300, 600, 1800)
 REFUND_DELAYS = (60, 300, 1800, 7200, 21600, 86400)
+REFUND_TOLD = {"ABNORMAL": "refund_delayed", "CLOSED": "refund_failed"}
 GRACE = timedelta(seconds=30)
 LEAST_TIME_TO_PAY = timedelta(minutes=2)
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -132,6 +134,8 @@ class Orders:
         merchant: Merchant,
         order_minutes: int,
         observer: BuyObserver,
+        terms: RefundTerms,
+        reason_twice: str,
     ) -> None:
         self._store = store
         self._gateway = gateway
@@ -139,6 +143,8 @@ class Orders:
         self._merchant = merchant
         self._lifetime = timedelta(minutes=order_minutes)
         self._observer = observer
+        self._terms = terms
+        self._reason_twice = reason_twice
         self._wake: Callable[[], None] = _nobody
 
     def on_news(self, wake: Callable[[], None]) -> None:
@@ -166,7 +172,8 @@ class Orders:
             self._observer.bought(tx, openid, course, now)
             return Placed(Outcome.GRANTED, course, ended=self._end(tx, pending, now))
         for order in pending:
-            if order.amount_fen == course.price_fen and order.expires_at - now > LEAST_TIME_TO_PAY:
+            same = order.amount_fen == course.price_fen and tx.refund_terms.of(order.order_no) == self._terms
+            if same and order.expires_at - now > LEAST_TIME_TO_PAY:
                 others = [each for each in pending if each is not order]
                 return Placed(Outcome.TO_PAY, course, order, self._end(tx, others, now))
         order = Order(
@@ -182,6 +189,7 @@ class Orders:
             session=session,
         )
         tx.orders.add(order)
+        tx.refund_terms.freeze(order.order_no, self._terms)
         return Placed(Outcome.TO_PAY, course, order, self._end(tx, pending, now))
 
     def _end(self, tx: Tx, orders: Iterable[Order], now: datetime) -> tuple[str, ...]:
@@ -200,7 +208,8 @@ class Orders:
     async def place(self, openid: str, course_id: str, *, source: str = "", session: str = "") -> Placed:
         """Order a course: free ones are granted at once, owned ones not sold twice, an open order is reused.
 
-        An open order at another price, or with too little time left, is replaced and ends as if it were over time.
+        An open order at another price or under other terms of refund, or with too little time left, is replaced and
+        ends as if it were over time.
         ``openid`` may be empty outside WeChat; then the order belongs to the browser ``session`` until its payer
         is known. ``NotFound`` and ``CannotBuy`` say why nothing can be bought.
         """
@@ -432,7 +441,7 @@ class Orders:
     def _second(self, tx: Tx, order: Order, attempt: Attempt, owner: str, now: datetime) -> Booked:
         """Give back a payment for what the follower has already: an order paid twice, or a course bought twice."""
         tx.anomalies.add("double_payment", attempt.out_trade_no, "同一门课付了两次，第二笔自动退款", now)
-        self._add_refund(tx, order, attempt, attempt.total_fen, "重复付款，原路退回", now)
+        refunding.begin(tx, self._gateway, attempt, attempt.total_fen, self._reason_twice, now)
         if owner:
             payload = {"order_no": order.order_no, "title": order.title, "amount_fen": attempt.total_fen}
             tx.outbox.put("paid_twice", attempt.out_trade_no, owner, payload, now, due=now)
@@ -529,31 +538,6 @@ class Orders:
 
     # Refunding ---------------------------------------------------------------------------------------------
 
-    def _add_refund(
-        self, tx: Tx, order: Order, attempt: Attempt, amount_fen: int, reason: str, now: datetime
-    ) -> Refund:
-        number = f"R{attempt.out_trade_no}{len(tx.refunds.of(order.order_no)) + 1:02d}"
-        request = self._gateway.refund_request(
-            out_trade_no=attempt.out_trade_no,
-            out_refund_no=number,
-            refund_fen=amount_fen,
-            total_fen=attempt.total_fen,
-            reason=reason,
-        )
-        refund = Refund(
-            out_refund_no=number,
-            out_trade_no=attempt.out_trade_no,
-            order_no=order.order_no,
-            amount_fen=amount_fen,
-            reason=reason,
-            request=request,
-            state=RefundState.NEW,
-            created_at=now,
-            next_query_at=now,
-        )
-        tx.refunds.add(refund)
-        return refund
-
     async def refund(self, order_no: str, amount_fen: int | None, reason: str, *, payment: str = "") -> Refund:
         """Give money back, all that is left when ``amount_fen`` is None; ``NotAllowed`` says why not.
 
@@ -561,9 +545,7 @@ class Orders:
         before the call; a refund counts as done only when WeChat says SUCCESS.
         """
         before = await self._store.read(lambda tx: refunding.find(tx, order_no, payment))
-        for each in before.refunds:
-            if each.state is RefundState.REJECTED:
-                await self._be_sure_it_is_dead(each)
+        await self.be_sure_of(before.refunds)
         now = self._clock.now()
 
         def work(tx: Tx) -> Refund:
@@ -572,13 +554,19 @@ class Orders:
             amount = found.left_fen if amount_fen is None else amount_fen
             if not 0 < amount <= found.left_fen:
                 raise NotAllowed(f"订单 {order_no} 最多还能退 {refunding.yuan(found.left_fen)} 元")
-            return self._add_refund(tx, found.order, found.attempt, amount, reason, now)
+            return refunding.begin(tx, self._gateway, found.attempt, amount, reason, now)
 
         refund = await self._store.write(work, durable=True)
         await self.push_refund(refund.out_refund_no)
         fresh = await self._store.read(lambda tx: tx.refunds.get(refund.out_refund_no))
         assert fresh is not None
         return fresh
+
+    async def be_sure_of(self, refunds: Iterable[Refund]) -> None:
+        """Ask about those that WeChat refused, before another number is used; ``NotAllowed`` if one is not dead."""
+        for each in refunds:
+            if each.state is RefundState.REJECTED:
+                await self._be_sure_it_is_dead(each)
 
     async def _be_sure_it_is_dead(self, refund: Refund) -> None:
         """Ask about a refund that was refused before another number is used: it may have been taken after all."""
@@ -628,11 +616,16 @@ class Orders:
             final = error.code.replace("_", "") != "NOTENOUGH"
             if final and tx.refunds.move(refund.out_refund_no, RefundState.REJECTED, (RefundState.NEW,)):
                 tx.refunds.schedule(refund.out_refund_no, None)
+                self._tell_of_refund(tx, "refund_failed", refund, now)
 
         await self._store.write(work, durable=True)
 
     async def book_refund(self, facts: RefundFacts) -> None:
-        """Note what WeChat says of a refund; access ends when a whole refund was accepted."""
+        """Note what WeChat says of a refund.
+
+        Access ends once WeChat has accepted the whole amount, or a refund that gives the course up; it comes back
+        when nothing comes of that.
+        """
         now = self._clock.now()
         await self._store.write(lambda tx: self._book_refund(tx, facts, now), durable=True)
         log.info("refund.booked no=%s status=%s", facts.out_refund_no, facts.status)
@@ -643,19 +636,44 @@ class Orders:
         if refund is None or facts.refund_fen != refund.amount_fen or facts.out_trade_no != refund.out_trade_no:
             tx.anomalies.add("refund_mismatch", facts.out_refund_no, "微信退款与本地记录不符", now)
             return
+        if facts.refund_id:
+            tx.refunds.known_as(refund.out_refund_no, facts.refund_id)
+        order, attempt = tx.orders.get(refund.order_no), tx.attempts.get(refund.out_trade_no)
+        assert order is not None and attempt is not None, "a refund belongs to an attempt of an order"  # noqa: PT018
+        ended = refunding.ends_access(attempt, tx.refunds.of(order.order_no))
+        self._move_refund(tx, refund, facts, now)
+        if order.paid_attempt != attempt.out_trade_no:
+            return  # it paid for what another payment had bought
+        if refunding.ends_access(attempt, tx.refunds.of(order.order_no)):
+            self._take_back(tx, order, now)
+        elif ended:
+            self._restore(tx, order, now)
+
+    def _take_back(self, tx: Tx, order: Order, _now: datetime) -> None:
+        """Take away what an order gave."""
+        tx.entitlements.revoke(order.openid, order.course_id, order.order_no)
+
+    def _restore(self, tx: Tx, order: Order, now: datetime) -> None:
+        """Give it again, since its refund came to nothing."""
+        if order.owner:
+            granted = Entitlement(order.openid, order.course_id, "order", order.order_no, order.paid_at or now)
+            tx.entitlements.grant(granted)
+
+    def _move_refund(self, tx: Tx, refund: Refund, facts: RefundFacts, now: datetime) -> None:
         open_states = (*UNFINISHED, RefundState.REJECTED)
         if facts.status == "SUCCESS":
             if tx.refunds.move(refund.out_refund_no, RefundState.SUCCESS, open_states):
                 self._refund_succeeded(tx, refund, now)
         elif facts.status == "PROCESSING":
-            tx.refunds.move(refund.out_refund_no, RefundState.PROCESSING, (RefundState.NEW, RefundState.REJECTED))
-            if refund.state is RefundState.REJECTED:  # nobody would ask about it any more
+            asleep = (RefundState.REJECTED, RefundState.ABNORMAL)  # nobody would ask about these any more
+            tx.refunds.move(refund.out_refund_no, RefundState.PROCESSING, (RefundState.NEW, *asleep))
+            if refund.state in asleep:
                 tx.refunds.schedule(refund.out_refund_no, now + timedelta(seconds=REFUND_DELAYS[0]))
         elif facts.status in {"ABNORMAL", "CLOSED"}:
-            tx.refunds.move(refund.out_refund_no, RefundState(facts.status), open_states)
-            tx.anomalies.add(
-                f"refund_{facts.status.lower()}", refund.out_refund_no, "退款没有到账，请人工处理", now
-            )
+            kind = f"refund_{facts.status.lower()}"
+            if tx.refunds.move(refund.out_refund_no, RefundState(facts.status), open_states):
+                self._tell_of_refund(tx, REFUND_TOLD[facts.status], refund, now)
+            tx.anomalies.add(kind, refund.out_refund_no, "退款没有到账，请人工处理", now)
         if facts.status in {"SUCCESS", "ABNORMAL", "CLOSED"}:
             tx.refunds.schedule(refund.out_refund_no, None)
 
@@ -667,8 +685,13 @@ class Orders:
         whole = sum(e.amount_fen for e in done if e.state is RefundState.SUCCESS) >= attempt.total_fen
         if order.paid_attempt == attempt.out_trade_no:
             tx.orders.mark_refunded(order.order_no, whole=whole)
-            if whole:
-                tx.entitlements.revoke(order.openid, order.course_id, order.order_no)
-        if order.owner:
+        if refund.note == refunding.BY_HAND:
+            tx.anomalies.add("refund_by_hand", refund.out_refund_no, "钱退到了商户账户，请另行转给付款人", now)
+        self._tell_of_refund(tx, "refund_by_hand" if refund.note == refunding.BY_HAND else "refunded", refund, now)
+
+    @staticmethod
+    def _tell_of_refund(tx: Tx, kind: str, refund: Refund, now: datetime) -> None:
+        order = tx.orders.get(refund.order_no)
+        if order is not None and order.owner:
             payload = {"title": order.title, "amount_fen": refund.amount_fen, "order_no": order.order_no}
-            tx.outbox.put("refunded", refund.out_refund_no, order.owner, payload, now, due=now)
+            tx.outbox.put(kind, refund.out_refund_no, order.owner, payload, now, due=now)

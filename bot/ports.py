@@ -80,6 +80,10 @@ class PayGateway(Protocol):
         """Return what WeChat knows of the refund; None when it does not exist there."""
         ...
 
+    async def redirect_refund(self, refund_id: str, out_refund_no: str) -> RefundFacts:
+        """Send the money of an ABNORMAL refund to the merchant's own bank account instead."""
+        ...
+
     def read_notice(self, headers: Mapping[str, str], body: bytes) -> Notice:
         """Verify, decrypt and parse a notification. ``NoticeRefused`` unless it is genuine and fresh."""
         ...

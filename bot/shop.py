@@ -21,6 +21,7 @@ from bot.outbox import Outbox
 from bot.ports import Clock, Messenger, Notifier, OAuth, PayGateway, SystemClock
 from bot.reach.hours import QuietHours
 from bot.reach.service import Reach
+from bot.refunds import Refunds
 from bot.store import SqliteStore, Store
 from bot.suggestions import Suggestions
 from bot.tagging import Tagging
@@ -45,6 +46,7 @@ class Shop:
     counters: Counters
     tagging: Tagging
     broadcasts: Broadcasts
+    refunds: Refunds
 
     def close(self) -> None:
         """Let go of the database."""
@@ -82,6 +84,8 @@ def open_shop(
         merchant=Merchant(config.wechat.app_id, config.pay.mch_id),
         order_minutes=config.pay.order_minutes,
         observer=suggestions,
+        terms=config.refund.terms,
+        reason_twice=config.refund.reason_twice,
     )
     reach = Reach(
         messenger or account,
@@ -124,4 +128,5 @@ def open_shop(
         counters,
         tagging,
         broadcasts,
+        Refunds(store, orders, gateway, clock, config.refund),
     )

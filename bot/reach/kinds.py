@@ -30,6 +30,11 @@ KINDS: Mapping[str, Manner] = {
     "paid": Manner(EVERY_WAY),  # they are waiting for it
     "paid_twice": Manner(EVERY_WAY),
     "refunded": Manner(EVERY_WAY, quiet=True),
+    "refund_approved": Manner(quiet=True),
+    "refund_declined": Manner(quiet=True),
+    "refund_failed": Manner(quiet=True),
+    "refund_delayed": Manner(quiet=True),
+    "refund_by_hand": Manner(quiet=True),
     "note": Manner(quiet=True, rationed=True),  # an operator's word; WeChat forbids templates for such
 }
 

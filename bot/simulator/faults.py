@@ -48,9 +48,15 @@ class Faults:
     pay_lost_before: int = 0
     pay_lost_after: int = 0  # an order made, closed or refunded, and the answer lost
     refunds_refused: int = 0  # next n refund requests: 403 NO_AUTH, and nothing was done
+    refunds_no_money: int = 0  # next n refund requests: 403 NOT_ENOUGH, and nothing was done
+    refunds_busy: int = 0  # next n refund requests: 429 FREQUENCY_LIMITED, and nothing was done
+    refunds_busy_taken: int = 0  # next n refund requests: 429 FREQUENCY_LIMITED, and taken all the same
     signtest_replies: int = 0  # next n 2xx answers carry a WECHATPAY/SIGNTEST signature
     refund_status: Literal["PROCESSING", "ABNORMAL", "CLOSED"] | None = (
         None  # where new refunds end, instead of SUCCESS
+    )
+    redirected_status: Literal["PROCESSING", "ABNORMAL", "CLOSED"] | None = (
+        None  # where refunds end that were sent to the merchant's own account, instead of SUCCESS
     )
     paid_before_answer: int = 0  # next n JSAPI orders: paid and notified before the order call is answered
     paid_after_close: int = 0  # next n closes: answered 204, and then the payment and its notice arrive

@@ -12,7 +12,7 @@ from bot.simulator import crypto
 from bot.simulator.book import PayRefusal, PayRefused, Trade, refund_facts
 from bot.simulator.http import ApiHandler, utf8_json
 from bot.simulator.notices import Notices, signtest
-from bot.simulator.payrules import check_close, check_echo, check_order, check_refund
+from bot.simulator.payrules import check_close, check_echo, check_order, check_redirect, check_refund
 from bot.simulator.stage import Stage
 
 Answer = tuple[int, dict[str, Any] | None]  # status and JSON; None for an empty 204
@@ -161,12 +161,29 @@ class MchHandler(ApiHandler):
         check_refund(body)
         if stage.faults.take("refunds_refused"):
             raise PayRefusal(403, "NO_AUTH", "商户号没有退款权限")
+        if stage.faults.take("refunds_no_money"):
+            raise PayRefusal(403, "NOT_ENOUGH", "基本账户余额不足，请充值后重新发起")
+        if stage.faults.take("refunds_busy"):
+            raise _BUSY
         trade, refund = stage.book.refund(body, "PROCESSING", stage.now())
         told = refund_facts(trade, refund, stage.now())
         if refund.status == "PROCESSING":
             refund.status = stage.faults.refund_status or "SUCCESS"
             if refund.status != "PROCESSING":
                 await self.notices.tell_refunded(trade, refund, wait=False)
+        if stage.faults.take("refunds_busy_taken"):
+            raise _BUSY
+        return _OK, told
+
+    async def redirect_refund(self, refund_id: str) -> Answer:
+        """POST /v3/refund/domestic/refunds/{refund_id}/apply-abnormal-refund: accepted as PROCESSING."""
+        stage, body = self.stage, self._json()
+        check_redirect(body)
+        trade, refund = stage.book.redirect(refund_id, body["out_refund_no"], body["type"])
+        told = refund_facts(trade, refund, stage.now())
+        refund.status = stage.faults.redirected_status or "SUCCESS"
+        if refund.status != "PROCESSING":
+            await self.notices.tell_refunded(trade, refund, wait=False)
         return _OK, told
 
     async def query_refund(self, out_refund_no: str) -> Answer:
@@ -207,6 +224,7 @@ def _sign_error(message: str) -> PayRefusal:
     return PayRefusal(401, "SIGN_ERROR", message)
 
 
+_BUSY = PayRefusal(429, "FREQUENCY_LIMITED", "频率超限")
 _CALLS: list[tuple[str, re.Pattern[str], Callable[..., Coroutine[Any, Any, Answer]]]] = [
     ("POST", re.compile(r"/v3/pay/transactions/(jsapi|native)"), MchHandler.place),
     ("GET", re.compile(r"/v3/pay/transactions/out-trade-no/([^/]+)"), MchHandler.query),
@@ -214,5 +232,10 @@ _CALLS: list[tuple[str, re.Pattern[str], Callable[..., Coroutine[Any, Any, Answe
     ("POST", re.compile(r"/v3/pay/transactions/out-trade-no/([^/]+)/close"), MchHandler.close),
     ("POST", re.compile(r"/v3/refund/domestic/refunds"), MchHandler.refund),
     ("GET", re.compile(r"/v3/refund/domestic/refunds/([^/]+)"), MchHandler.query_refund),
+    (
+        "POST",
+        re.compile(r"/v3/refund/domestic/refunds/([^/]+)/apply-abnormal-refund"),
+        MchHandler.redirect_refund,
+    ),
     ("POST", re.compile(r"/v3/security/echo"), MchHandler.echo),
 ]

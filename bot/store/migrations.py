@@ -416,3 +416,24 @@ def m013_service(db: Database) -> None:
         pk="id",
     )
     db.table("left_messages").create_index(["openid"])
+
+
+@migrations()
+def m017_refunds(db: Database) -> None:
+    """Keep what each order promised about refunds; who wished for one, by what rule, and what was decided.
+
+    Orders that were there before promised what the cards said until then: seven days, less than half learnt.
+    """
+    for column in ("origin", "basis", "note", "refund_id"):
+        db.execute(f"alter table refunds add column {column} text not null default ''")
+    db.execute("alter table refunds add column gives_up integer not null default 0")
+    db.execute("alter table refunds add column decided_at integer")
+    db.execute("create index idx_refunds_requested on refunds (created_at) where state = 'REQUESTED'")
+    _table(
+        db,
+        "refund_terms",
+        {"order_no": str, "full_days": int, "full_percent": int, "until_days": int},
+        pk="order_no",
+        foreign_keys=[("order_no", "orders", "order_no")],
+    )
+    db.execute("insert into refund_terms select order_no, 7, 50, 7 from orders")

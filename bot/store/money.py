@@ -30,7 +30,8 @@ ATTEMPT = (
     " transaction_id, tries, next_query_at"
 )
 REFUND = (
-    "out_refund_no, out_trade_no, order_no, amount_fen, reason, request, state, created_at, tries, next_query_at"
+    "out_refund_no, out_trade_no, order_no, amount_fen, reason, request, state, created_at, tries, next_query_at,"
+    " origin, gives_up, basis, note, refund_id, decided_at"
 )
 
 
@@ -81,6 +82,12 @@ def _refund(row: Row) -> Refund:
         created_at=instant(row[7]),
         tries=row[8],
         next_query_at=instant_or_none(row[9]),
+        origin=row[10],
+        gives_up=bool(row[11]),
+        basis=row[12],
+        note=row[13],
+        refund_id=row[14],
+        decided_at=instant_or_none(row[15]),
     )
 
 
@@ -319,7 +326,7 @@ class Refunds:
     def add(self, refund: Refund) -> None:
         """Write a refund down, before WeChat is called."""
         self._rows.run(
-            f"insert into refunds ({REFUND}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            f"insert into refunds ({REFUND}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             refund.out_refund_no,
             refund.out_trade_no,
             refund.order_no,
@@ -330,7 +337,43 @@ class Refunds:
             epoch(refund.created_at),
             refund.tries,
             None if refund.next_query_at is None else epoch(refund.next_query_at),
+            refund.origin,
+            int(refund.gives_up),
+            refund.basis,
+            refund.note,
+            refund.refund_id,
+            None if refund.decided_at is None else epoch(refund.decided_at),
         )
+
+    def all(self, state: RefundState | None = None) -> list[Refund]:
+        """Return refunds, those of one state or every one, the newest first."""
+        rows = self._rows.all(
+            f"select {REFUND} from refunds where ? in ('', state) order by created_at desc, out_refund_no desc",
+            "" if state is None else state.value,
+        )
+        return [_refund(row) for row in rows]
+
+    def decide(self, out_refund_no: str, to: RefundState, note: str, now: datetime) -> bool:
+        """Let an admin's word end the waiting of a REQUESTED one; one that goes on is due at once."""
+        return bool(
+            self._rows.run(
+                "update refunds set state = ?, note = ?, decided_at = ?, next_query_at = ?"
+                " where out_refund_no = ? and state = 'REQUESTED'",
+                to.value,
+                note,
+                epoch(now),
+                epoch(now) if to is RefundState.NEW else None,
+                out_refund_no,
+            )
+        )
+
+    def note(self, out_refund_no: str, note: str) -> None:
+        """Keep an admin's word about a refund."""
+        self._rows.run("update refunds set note = ? where out_refund_no = ?", note, out_refund_no)
+
+    def known_as(self, out_refund_no: str, refund_id: str) -> None:
+        """Keep WeChat's own number of a refund."""
+        self._rows.run("update refunds set refund_id = ? where out_refund_no = ?", refund_id, out_refund_no)
 
     def move(self, out_refund_no: str, to: RefundState, start: Iterable[RefundState]) -> bool:
         """Move between states."""

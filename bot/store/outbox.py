@@ -9,7 +9,16 @@ from datetime import datetime
 from bot.models import OutboxRow
 from bot.store.rows import Row, Rows, epoch, instant
 
-ABOUT_MONEY = ("paid", "paid_twice", "refunded")  # whoever paid is told, whenever they come back
+ABOUT_MONEY = (  # whoever paid is told, whenever they come back
+    "paid",
+    "paid_twice",
+    "refunded",
+    "refund_approved",
+    "refund_declined",
+    "refund_failed",
+    "refund_delayed",
+    "refund_by_hand",
+)
 OUTBOX = "id, kind, key, openid, payload, created_at, attempts"
 
 

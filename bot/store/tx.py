@@ -12,6 +12,7 @@ from bot.store.menus import Menus
 from bot.store.money import Anomalies, Attempts, Entitlements, Notices, Orders, Refunds
 from bot.store.outbox import Outbox
 from bot.store.people import Dislikes, Events, Followers, Interests, Quota
+from bot.store.promises import RefundPromises
 from bot.store.reach import Consents, Nudges, Sendings
 from bot.store.rows import Rows
 from bot.store.service import LeftMessages, Services
@@ -48,6 +49,7 @@ class Tx:
         "outbox",
         "popularity",
         "quota",
+        "refund_terms",
         "refunds",
         "sendings",
         "services",
@@ -76,6 +78,7 @@ class Tx:
         self.orders = Orders(rows)
         self.attempts = Attempts(rows)
         self.refunds = Refunds(rows)
+        self.refund_terms = RefundPromises(rows)
         self.entitlements = Entitlements(rows)
         self.notices = Notices(rows)
         self.anomalies = Anomalies(rows)

@@ -50,7 +50,7 @@ NAMES: Mapping[str, Name] = {
     "left": Name("留言已记下"),
     "human_over": Name("结束人工，机器人接着回答"),
     "human_message": Name("转不了人工时，怎么联系到人"),
-    "refund": Name("退款", {"rule": "退款规则（[chat] refund_note）"}),
+    "refund": Name("退款：没有可退的订单，或只能找人工", {"rule": "退款规则（[refund] 里设置）"}),
     "invoice": Name("发票"),
     "discount": Name("优惠券、打折"),
     "thanks": Name("谢谢"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from recsys.search.fold import fold
 from recsys.search.numerals import number as value_of
@@ -31,6 +32,9 @@ _NUMBER = re.compile(
 _OTHER_NUMBER = re.compile(r"[-+]?\d[\d.]*")
 _NOT_INTERESTED = re.compile(r"(?:我?对)?([^,，。;；想要]*?)我?(?:不感兴趣|没有?兴趣)的?(?:是)?([^,，。;；想要]*)")
 _PRICED = re.compile(r"(.*?)的?(?:要|是)?(?:多少钱|什么价|价格|怎么卖|怎么买|怎么收费|贵)")
+_REFUND = re.compile(
+    r"(?P<sure>确认)?退(?:款|掉)?\s*(?:第\s*)?(?:订单)?\s*(?:尾号)?\s*(?P<tail>[0-9a-z]{4,18}|\d{1,2})\s*[号个门]?"
+)
 _THIS = frozenset({"", "这个", "这门", "这门课", "这个课", "这课", "它"})
 
 
@@ -66,6 +70,20 @@ def number(command: str) -> int | None:
     """Return the number that a command names: "2", 二, 第二个, 选2, 2号; None when it names none."""
     found = _NUMBER.fullmatch(command)
     return int(value_of(found["nth"] or found["bare"])) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Whose money is wanted back: the end of its number, or its place in a list; ``confirmed``: for sure."""
+
+    tail: str
+    confirmed: bool
+
+
+def refund(command: str) -> Named | None:
+    """Return whose money a command wants back: 退款 7k2m9q, 退款 2, 确认退款 7k2m9q; None for other messages."""
+    found = _REFUND.fullmatch(command)
+    return Named(found["tail"], bool(found["sure"])) if found else None
 
 
 def is_other_number(command: str) -> bool:

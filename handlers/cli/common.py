@@ -94,6 +94,16 @@ HEADINGS = {
     "left_messages": "待处理留言",
     "served_until": "人工服务到",
     "served_by": "接待客服",
+    "refund_no": "退款单号",
+    "out_trade_no": "付款单号",
+    "reason": "原因",
+    "because": "按规则",
+    "origin": "谁申请的",
+    "gives_up": "退掉课程",
+    "decided_at": "审核时间",
+    "note": "备注",
+    "refund_id": "微信退款单号",
+    "next_step": "下一步",
 }
 WORDS = {
     "status": {"draft": "草稿", "published": "已上架", "retired": "已下架"},
@@ -114,6 +124,8 @@ WORDS = {
     },
     "trade_type": {"JSAPI": "微信里付款", "NATIVE": "扫码付款"},
     "refund": {
+        "REQUESTED": "等审核",
+        "DECLINED": "没有通过",
         "NEW": "已登记",
         "PROCESSING": "退款中",
         "SUCCESS": "已到账",

@@ -16,6 +16,7 @@ from handlers.chat.robot import Robot
 from handlers.web.gateway import Gateway
 from handlers.web.metrics import Metrics
 from handlers.web.mydata import MyData
+from handlers.web.myorders import order_routes
 from handlers.web.notices import PayNotice
 from handlers.web.pages import page_routes
 from handlers.web.quiet import Quiet
@@ -62,6 +63,7 @@ def make_app(shop: Shop) -> Application:
             ("/metrics", Metrics, {"shop": shop}),
             *page_routes(shop),
             ("/my-data", MyData, {"shop": shop}),
+            *order_routes(shop),
         ],
         cookie_secret=cookie_secret(shop),
         template_path=str(HERE / "templates"),

@@ -23,7 +23,7 @@ from bot.models import Attempt, Course, OrderState, TradeType
 from bot.orders import Outcome, Placed
 from bot.shop import Shop
 from bot.store import Tx
-from handlers.chat.replies import yuan
+from handlers.chat.replies import refund_terms, yuan
 from handlers.web.quiet import Quiet
 from recsys.base import Signal
 
@@ -189,7 +189,7 @@ class CoursePage(Page):
             owned=owned,
             lessons=lessons,
             price=yuan(course.price_fen),
-            refund_note=self._shop.config.chat.refund_note,
+            refund_note=refund_terms(self._shop.config.refund.terms),
             in_wechat=self.in_wechat,
             sold=course.free or self._shop.config.pay.enabled,
             contact=self._shop.config.chat.human_contact,

@@ -26,7 +26,7 @@ def open_card(course: Course, turn: Turn, source: str) -> str:
         turn.suggestions.touch(turn.tx, turn.openid, turn.profile, Signal.CLICK, course, turn.now)
     if course.free:
         return replies.free_card(course)
-    return replies.card(course, turn.course_link(course, source), turn.chat.refund_note)
+    return replies.card(course, turn.course_link(course, source), turn.refund_note)
 
 
 def claim(_message: Any, turn: Turn) -> Answer:
