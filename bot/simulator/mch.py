@@ -164,7 +164,7 @@ class MchHandler(ApiHandler):
         if stage.faults.take("refunds_no_money"):
             raise PayRefusal(403, "NOT_ENOUGH", "基本账户余额不足，请充值后重新发起")
         if stage.faults.take("refunds_busy"):
-            raise _BUSY
+            raise _busy()
         trade, refund = stage.book.refund(body, "PROCESSING", stage.now())
         told = refund_facts(trade, refund, stage.now())
         if refund.status == "PROCESSING":
@@ -172,7 +172,7 @@ class MchHandler(ApiHandler):
             if refund.status != "PROCESSING":
                 await self.notices.tell_refunded(trade, refund, wait=False)
         if stage.faults.take("refunds_busy_taken"):
-            raise _BUSY
+            raise _busy()
         return _OK, told
 
     async def redirect_refund(self, refund_id: str) -> Answer:
@@ -224,7 +224,10 @@ def _sign_error(message: str) -> PayRefusal:
     return PayRefusal(401, "SIGN_ERROR", message)
 
 
-_BUSY = PayRefusal(429, "FREQUENCY_LIMITED", "频率超限")
+def _busy() -> PayRefusal:
+    return PayRefusal(429, "FREQUENCY_LIMITED", "频率超限")
+
+
 _CALLS: list[tuple[str, re.Pattern[str], Callable[..., Coroutine[Any, Any, Answer]]]] = [
     ("POST", re.compile(r"/v3/pay/transactions/(jsapi|native)"), MchHandler.place),
     ("GET", re.compile(r"/v3/pay/transactions/out-trade-no/([^/]+)"), MchHandler.query),
