@@ -111,7 +111,8 @@ class Counter:
             if each.state is RefundState.ABNORMAL:
                 await self.refunds.redirect(each.out_refund_no)
             elif each.state in {RefundState.CLOSED, RefundState.REJECTED}:
-                await self.refunds.again(each.out_refund_no)
+                fresh = await self.refunds.again(each.out_refund_no)
+                assert (fresh.amount_fen, fresh.gives_up) == (each.amount_fen, each.gives_up)
 
     async def mood(self, kind):
         async def refund(request):
