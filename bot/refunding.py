@@ -150,7 +150,8 @@ def begin(
 def _not_finished(refund: Refund) -> str:
     if refund.state is RefundState.REQUESTED:
         no = refund.out_refund_no
-        return f"学员已申请退款 {no}，还没有审核；用 refunds approve {no} 同意，或 refunds reject {no} --reason 原因 拒绝"
+        decide = f"用 refunds approve {no} 同意，或 refunds reject {no} --reason 原因 拒绝"
+        return f"学员已申请退款 {no}，还没有审核；{decide}"
     return f"上一笔退款还没有结果，请先用 orders sync {refund.order_no} 查询"
 
 
