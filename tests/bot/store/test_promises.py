@@ -11,8 +11,9 @@ from bot.store.sqlite import connect
 
 NOON = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
 COURSE = (
-    "insert into courses (course_id, title, price_fen, status, subtitle, teacher, category, tags, description, level,"
-    " minutes, cover_url, created_at) values ('C1', 'Python', 9900, 'published', '', '', '', '', '', '', 0, '', 0)"
+    "insert into courses (course_id, title, price_fen, status, subtitle, teacher, category, tags, description,"
+    " level, minutes, cover_url, created_at)"
+    " values ('C1', 'Python', 9900, 'published', '', '', '', '', '', '', 0, '', 0)"
 )
 
 
