@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
-from bot import refunding
+from bot import invoicing, refunding
 from bot.errors import (
     AlreadyPaid,
     CannotBuy,
@@ -44,6 +44,7 @@ from bot.models import (
 from bot.ports import Clock, PayGateway, PrepayOrder
 from bot.refunding import UNFINISHED
 from bot.store import Store, Tx
+from bot.store.ledger import Movement
 
 log = logging.getLogger("zhike.orders")
 
@@ -393,6 +394,7 @@ class Orders:
         assert order is not None, "an attempt cannot exist without its order"
         owner = order.openid or trade.payer_openid
         paid_at = trade.success_time or now
+        tx.ledger.add(Movement.PAYMENT, attempt.out_trade_no, order.order_no, attempt.total_fen, paid_at)
         if not tx.orders.pay(order.order_no, attempt.out_trade_no, owner, paid_at):
             return self._second(tx, order, attempt, owner, now)
         if order.state is OrderState.CANCELLED:
@@ -646,6 +648,8 @@ class Orders:
         open_states = (*UNFINISHED, RefundState.REJECTED)
         if facts.status == "SUCCESS":
             if tx.refunds.move(refund.out_refund_no, RefundState.SUCCESS, open_states):
+                at = facts.success_time or now
+                tx.ledger.add(Movement.REFUND, refund.out_refund_no, refund.order_no, refund.amount_fen, at)
                 self._refund_succeeded(tx, refund, now)
         elif facts.status == "PROCESSING":
             tx.refunds.move(refund.out_refund_no, RefundState.PROCESSING, (RefundState.NEW, RefundState.REJECTED))
@@ -669,6 +673,7 @@ class Orders:
             tx.orders.mark_refunded(order.order_no, whole=whole)
             if whole:
                 tx.entitlements.revoke(order.openid, order.course_id, order.order_no)
+            invoicing.after_refund(tx, order.order_no, now)
         if order.owner:
             payload = {"title": order.title, "amount_fen": refund.amount_fen, "order_no": order.order_no}
             tx.outbox.put("refunded", refund.out_refund_no, order.owner, payload, now, due=now)
