@@ -51,7 +51,7 @@ class Billable:
 
     @property
     def excess_fen(self) -> int:
-        """How much of the invoice that is out is no longer true: it is to be reversed, and issued anew for the rest."""
+        """How much of the invoice that is out is no longer true, so that it is to be reversed."""
         issued = self.invoice is not None and self.invoice.state is InvoiceState.ISSUED
         return max(0, self.invoice.amount_fen - self.kept_fen) if issued and self.invoice else 0
 
@@ -113,7 +113,7 @@ def of_order(tx: Tx, order: Order) -> Billable | None:
 
 
 def request(tx: Tx, openid: str, order_no: str, form: Form, now: datetime) -> Billable:
-    """Write a follower's request down, or change it; ``NotFound`` and ``NotAllowed`` when there is nothing to do."""
+    """Write a follower's request down, or change it; ``NotFound`` and ``NotAllowed`` where that cannot be."""
     found = _get(tx, order_no)
     if found.order.openid != openid:
         raise NotFound(f"没有订单 {order_no}")
@@ -135,14 +135,13 @@ def issue(tx: Tx, order_no: str, number: str, now: datetime) -> Invoice:
 
 
 def reverse(tx: Tx, order_no: str, number: str, now: datetime) -> Invoice:
-    """Note that an invoice was taken back by a red one; a part that is still paid for may be asked for anew."""
-    found = _requested(tx, order_no)
+    """Note that an invoice was taken back by a red one, whose number this is; what asked for it is settled."""
+    _requested(tx, order_no)
     if not tx.invoices.reverse(order_no, number):
         raise NotAllowed(f"订单 {order_no} 没有开出的发票，不用红冲")
     for anomaly in tx.anomalies.open():
         if (anomaly.kind, anomaly.key) == ("invoice_reversal", order_no):
             tx.anomalies.resolve(anomaly.anomaly_id, f"已红冲，红字发票 {number}", now)
-    del found
     return _kept(tx, order_no)
 
 

@@ -21,6 +21,7 @@ from bot.outbox import Outbox
 from bot.ports import Clock, Messenger, Notifier, OAuth, PayGateway, SystemClock
 from bot.reach.hours import QuietHours
 from bot.reach.service import Reach
+from bot.reconciling import Reconciling
 from bot.store import SqliteStore, Store
 from bot.suggestions import Suggestions
 from bot.tagging import Tagging
@@ -45,6 +46,7 @@ class Shop:
     counters: Counters
     tagging: Tagging
     broadcasts: Broadcasts
+    reconciling: Reconciling
 
     def close(self) -> None:
         """Let go of the database."""
@@ -95,6 +97,7 @@ def open_shop(
     texts = Texts(config.chat, store, clock)
     outbox = Outbox(store, reach, clock, tell=tell)
     tagging = Tagging(store, TagCalls(account), clock, suggestions, config.tags)
+    reconciling = Reconciling(store, gateway, clock, orders, app_id=config.wechat.app_id)
     broadcasts = Broadcasts(store, MassCalls(account), clock, suggestions, config.broadcast)
     jobs = Jobs(
         store,
@@ -108,6 +111,7 @@ def open_shop(
         pause_seconds=config.recsys.refresh_seconds,
         keep_unfollowed=timedelta(days=config.chat.keep_unfollowed_days),
         tag=tagging.level_if_due,
+        reconciling=reconciling if config.pay.enabled else None,
     )
     orders.on_news(jobs.wake)
     return Shop(
@@ -124,4 +128,5 @@ def open_shop(
         counters,
         tagging,
         broadcasts,
+        reconciling,
     )

@@ -492,7 +492,7 @@ class Anomalies:
         )
 
     def report(self, kind: str, key: str, detail: str, now: datetime) -> bool:
-        """Write one down, or bring one that was settled back if what is said is new; True when a person has to look.
+        """Write one down, or bring one that was settled back if what is said is new; True when it is open now.
 
         An open one takes over the new words; a settled one about which the same is said stays settled.
         """

@@ -1,8 +1,8 @@
 """From the bytes of a bill to its facts (documents 4012791866, 4012791867): pure functions.
 
-A bill is UTF-8 with a BOM, comma-separated, every value behind a backtick: a heading, a line for each movement, then
-the heading of the totals and one line of them. Columns differ by the kind of bill, so they are found by their names.
-Everything that is not as it should be is a ``ValueError``: a bill that is not understood whole is not believed in part.
+A bill is UTF-8 with a BOM, comma-separated, every value behind a backtick: a heading, a line for each movement,
+then the heading of the totals and one line of them. Columns differ by the kind of bill, so they are found by their
+names. Whatever is not as it should be is a ``ValueError``: a bill not understood whole is not believed in part.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Line = Mapping[str, str]
 
 
 def unpack(raw: bytes, sha1: str) -> bytes:
-    """Return the file behind a download once its SHA-1 is right: that of the file, else of the bytes as they came."""
+    """Return the file behind a download if its SHA-1 is right: that of the file, else of the bytes as they came."""
     plain = _gunzip(raw) if raw.startswith(GZIP) else raw
     wanted = sha1.strip().lower()
     if wanted not in {_sha1(plain), _sha1(raw)}:
