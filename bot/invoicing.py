@@ -20,6 +20,7 @@ ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 WEIGHTS = (1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28)
 CODE = re.compile(rf"[{ALPHABET}]{{2}}[0-9]{{6}}[{ALPHABET}]{{10}}")
 LOOKS_LIKE_CODE = re.compile(r"[0-9A-Za-z]{15,20}")
+LOOKS_LIKE_TAIL = re.compile(r"(?=.*[0-9])[0-9A-Z]{6}")
 TAIL = 6  # characters of an order's number that name it to its buyer
 LONGEST_TITLE = 100
 PERSON = "个人"
@@ -57,7 +58,7 @@ class Billable:
 
 
 class FormWrong(NotAllowed):
-    """A form that cannot be taken; ``why`` is one of "title", "tax_no", "no_tax_no"."""
+    """A form that cannot be taken; ``why`` is one of "title", "tax_no", "no_tax_no", "tail"."""
 
     def __init__(self, why: str) -> None:
         super().__init__(why)
@@ -81,6 +82,8 @@ def read_form(text: str, tails: Sequence[str]) -> Form:
     tail = next((word.upper() for word in words if word.upper() in tails), "")
     words = [word for word in words if word.upper() != tail]
     code = next((word for word in reversed(words) if LOOKS_LIKE_CODE.fullmatch(word)), "")
+    if not tail and any(LOOKS_LIKE_TAIL.fullmatch(word.upper()) for word in words):
+        raise FormWrong("tail")
     title = " ".join(word for word in words if word is not code).removeprefix("抬头").strip()
     if not title or len(title) > LONGEST_TITLE or not title.isprintable() or set(title) & set("<>"):
         raise FormWrong("title")
@@ -131,6 +134,9 @@ def issue(tx: Tx, order_no: str, number: str, now: datetime) -> Invoice:
         raise NotAllowed(f"发票号码 {number} 已经登记在别的订单上")
     if not tx.invoices.issue(order_no, found.kept_fen, number, now):
         raise NotAllowed(f"订单 {order_no} 的发票已经登记过；用 invoices list --all 查看")
+    if found.order.owner:
+        told = {"title": found.order.title, "amount_fen": found.kept_fen, "number": number}
+        tx.outbox.put("invoice_issued", order_no, found.order.owner, told, now, due=now)
     return _kept(tx, order_no)
 
 

@@ -84,14 +84,15 @@ class Report:
         """Write the report as it is kept."""
         return json.dumps(self.as_dict(), ensure_ascii=False)
 
-
-def from_json(text: str) -> Report:
-    """Read a kept report."""
-    told: Mapping[str, Any] = json.loads(text)
-    findings = (
-        Finding(Verdict(each["verdict"]), each["kind"], each["number"], each["detail"])
-        for each in told["differences"]
-    )
-    numbers = ("equal", "others", "payments_fen", "refunds_fen", "fees_fen", "transfers_fen")
-    counts = {name: int(told[name]) for name in numbers}
-    return Report(date.fromisoformat(told["day"]), booked=tuple(told["booked"]), findings=tuple(findings), **counts)
+    @classmethod
+    def from_json(cls, text: str) -> Report:
+        """Read a kept report."""
+        told: Mapping[str, Any] = json.loads(text)
+        findings = (
+            Finding(Verdict(each["verdict"]), each["kind"], each["number"], each["detail"])
+            for each in told["differences"]
+        )
+        numbers = ("equal", "others", "payments_fen", "refunds_fen", "fees_fen", "transfers_fen")
+        counts = {name: int(told[name]) for name in numbers}
+        day = date.fromisoformat(told["day"])
+        return cls(day, booked=tuple(told["booked"]), findings=tuple(findings), **counts)

@@ -22,6 +22,8 @@ def teller(public_url: str) -> Callable[[OutboxRow], str]:
                 return replies.paid_twice(title, fen)
             case "refunded":
                 return replies.refunded(title, fen)
+            case "invoice_issued":
+                return replies.invoice_issued(title, fen, str(told["number"]))
             case "human":
                 return str(told.get("content") or replies.handed_over())
             case "unanswered":

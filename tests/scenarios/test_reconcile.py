@@ -8,11 +8,11 @@ import pytest
 from bot import ledger
 from bot.bills import Account
 from bot.errors import BillNotReady, BillUnreadable, NotAllowed, PayUnknown
-from bot.models import OrderState, TradeType
+from bot.models import OrderState
 from bot.reconciling import Verdict
 from bot.store.ledger import Movement
 from tests.scenarios.conftest import StoppedClock
-from tests.scenarios.world import FEN, go_to_the_till, pay_twice, play, press_buy
+from tests.scenarios.world import FEN, go_to_the_till, pay_twice, play
 
 DAY = date(2026, 11, 24)
 FEE = 59  # 0.6 % of 99.00 yuan

@@ -85,11 +85,6 @@ def refund(_message: Any, turn: Turn) -> Answer:
     return Text(turn.word("refund", replies.refund(note, turn.chat.human_contact), rule=replies.refund_rule(note)))
 
 
-def invoice(_message: Any, turn: Turn) -> Answer:
-    """Say who makes invoices: a person."""
-    return Text(turn.word("invoice", replies.invoice(turn.chat.human_contact)))
-
-
 def discount(_message: Any, turn: Turn) -> Answer:
     """Say that the price of a course is its price."""
     return Text(turn.word("discount", replies.discount()))
