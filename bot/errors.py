@@ -193,7 +193,7 @@ class BillNotReady(PayError):
 
 
 class BillUnreadable(PayError):
-    """A bill of which nothing is believed; ``reason`` is for the log."""
+    """A bill of which nothing is believed; ``reason`` is in Chinese."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"微信支付的账单读不懂，没有拿来对账：{reason}")

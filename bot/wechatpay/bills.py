@@ -2,7 +2,7 @@
 
 A bill is UTF-8 with a BOM, comma-separated, every value behind a backtick: a heading, a line for each movement,
 then the heading of the totals and one line of them. Columns differ by the kind of bill, so they are found by their
-names. Whatever is not as it should be is a ``ValueError``: a bill not understood whole is not believed in part.
+names. Whatever is not as it should be is a ``ValueError``, in Chinese: a bill is believed whole or not at all.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def unpack(raw: bytes, sha1: str) -> bytes:
     plain = _gunzip(raw) if raw.startswith(GZIP) else raw
     wanted = sha1.strip().lower()
     if wanted not in {_sha1(plain), _sha1(raw)}:
-        raise ValueError("the hash of the file is not the one WeChat gave")
+        raise ValueError("文件的哈希和微信给的不同")
     return plain
 
 
@@ -72,7 +72,7 @@ def _trade(line: Line) -> TradeLine:
     refund = _text(line, "交易状态") != "SUCCESS"
     number = line.get("商户退款单号", "") or line.get("微信退款单号", "")
     if refund and not number.strip("0"):
-        raise ValueError("a refund without its number")
+        raise ValueError("有一笔退款没有单号")
     return TradeLine(
         at=_instant(line, "交易时间"),
         app_id=line.get("公众账号ID", ""),
@@ -97,7 +97,7 @@ def _price(line: Line) -> Decimal:
 def _fund(line: Line) -> FundLine:
     word = _text(line, "收支类型")
     if word not in {INCOME, OUTGO}:
-        raise ValueError(f"neither income nor outgo: {word!r}")
+        raise ValueError(f"收支类型 {word!r} 不认识")
     numbers = (line.get(name, "") for name in ("业务凭证号", "微信支付业务单号"))
     return FundLine(
         at=_instant(line, "记账时间"),
@@ -114,10 +114,10 @@ def _table(text: bytes, totals_begin: str) -> tuple[list[Line], Line]:
     try:
         rows = [_values(line) for line in text.decode("utf-8-sig").splitlines() if line.strip()]
     except UnicodeDecodeError:
-        raise ValueError("not UTF-8 text") from None
+        raise ValueError("不是 UTF-8 的文字") from None
     at = next((n for n, row in enumerate(rows) if row[0] == totals_begin), 0)
     if not at or at + 2 != len(rows):
-        raise ValueError("a bill without its totals")
+        raise ValueError("没有合计行，文件不完整")
     heading = _heading(rows[0])
     return [_named(heading, row) for row in rows[1:at]], _named(_heading(rows[at]), rows[-1])
 
@@ -135,7 +135,7 @@ def _heading(row: Sequence[str]) -> list[str]:
 
 def _named(heading: Sequence[str], row: Sequence[str]) -> Line:
     if len(row) != len(heading):
-        raise ValueError(f"a line of {len(row)} values under {len(heading)} headings")
+        raise ValueError(f"有一行是 {len(row)} 列，标题是 {len(heading)} 列")
     return dict(zip(heading, row, strict=True))
 
 
@@ -148,16 +148,16 @@ def _yuan(line: Line, name: str) -> Decimal:
     try:
         amount = Decimal(line[name])
     except (KeyError, InvalidOperation):
-        raise ValueError(f"no amount under {name}") from None
+        raise ValueError(f"「{name}」不是金额") from None
     if not amount.is_finite():
-        raise ValueError(f"no amount under {name}")
+        raise ValueError(f"「{name}」不是金额")
     return amount
 
 
 def _fen(yuan: Decimal) -> int:
     fen = yuan * 100
     if fen != int(fen):
-        raise ValueError(f"{yuan} yuan are not whole fen")
+        raise ValueError(f"金额 {yuan} 元不是整分")
     return int(fen)
 
 
@@ -170,19 +170,19 @@ def _instant(line: Line, name: str) -> datetime:
     try:
         return datetime.strptime(_text(line, name), "%Y-%m-%d %H:%M:%S").replace(tzinfo=BEIJING)
     except ValueError:
-        raise ValueError(f"no time under {name}") from None
+        raise ValueError(f"「{name}」不是时间") from None
 
 
 def _text(line: Line, name: str) -> str:
     value = line.get(name, "")
     if not value:
-        raise ValueError(f"nothing under {name}")
+        raise ValueError(f"缺少「{name}」")
     return value
 
 
 def _check(totals: Line, name: str, counted: Decimal) -> None:
     if _yuan(totals, name) != counted:
-        raise ValueError(f"{name} says {totals[name]}, the lines make {counted}")
+        raise ValueError(f"合计行的{name}是 {totals[name]}，明细加起来是 {counted}")
 
 
 def _sha1(data: bytes) -> str:
@@ -194,7 +194,7 @@ def _gunzip(raw: bytes) -> bytes:
         with gzip.GzipFile(fileobj=io.BytesIO(raw)) as file:
             plain = file.read(LARGEST + 1)
     except (OSError, EOFError, zlib.error):
-        raise ValueError("not a whole gzip file") from None
+        raise ValueError("压缩文件不完整") from None
     if len(plain) > LARGEST:
-        raise ValueError("too large when unpacked")
+        raise ValueError("解压后太大")
     return plain

@@ -181,7 +181,7 @@ class WeChatPay:
         parts = urlsplit(address)
         hosts = (parts.netloc, urlsplit(self._settings.api_base).netloc)
         if hosts[0] != hosts[1] and not (hosts[0].endswith(OFFICIAL) and hosts[1].endswith(OFFICIAL)):
-            raise ValueError("the file is not at WeChat Pay's own address")
+            raise ValueError("下载地址不是微信支付的")
         return f"{parts.path}?{parts.query}"
 
     async def _find(self, target: str) -> Reply | None:

@@ -6,7 +6,6 @@ from datetime import date, timedelta
 import pytest
 
 from bot import ledger
-from bot.bills import Account
 from bot.errors import BillNotReady, BillUnreadable, NotAllowed, PayUnknown
 from bot.models import OrderState
 from bot.reconciling import Verdict
@@ -335,23 +334,3 @@ def test_another_worker_that_holds_the_money_lease_keeps_the_day_from_being_done
         return held, len(bills_asked(simulator))
 
     assert on_the_morrow(story, tmp_path) == (0, 1)
-
-
-def test_trades_of_another_app_of_the_merchant_are_left_alone(tmp_path):
-    async def story(shop, simulator, clock):
-        till = await pay(simulator)
-        simulator.faults.bill_extra_trade = "OTHER-SHOP-1"
-        the_next_day(clock)
-        bill = await shop.gateway.trade_bill(DAY)
-        funds = await shop.gateway.fund_bill(DAY, Account.BASIC)
-        return till, bill, funds
-
-    till, bill, funds = on_the_morrow(story, tmp_path)
-
-    assert {each.out_trade_no for each in bill.payments} == {till.out_trade_no, "OTHER-SHOP-1"}
-    assert [(each.income, each.amount_fen) for each in funds.lines] == [
-        (True, FEN),
-        (False, FEE),
-        (True, 100),
-        (False, 1),
-    ] or funds
