@@ -24,6 +24,7 @@ LOOKS_LIKE_TAIL = re.compile(r"(?=.*[0-9])[0-9A-Z]{6}")
 TAIL = 6  # characters of an order's number that name it to its buyer
 LONGEST_TITLE = 100
 PERSON = "个人"
+LABELS = frozenset({"抬头", "发票抬头", "名称", "税号", "尾号", "订单", "订单尾号", "单位"})
 EVERY = 1_000_000
 
 
@@ -78,13 +79,13 @@ def read_form(text: str, tails: Sequence[str]) -> Form:
 
     A person's title begins with 个人 and needs no number. ``FormWrong`` says what is missing.
     """
-    words = [word for word in re.split(r"[\s,，、;；:：|]+", text) if word]
+    words = [word for word in re.split(r"[\s,，、;；:：|]+", text) if word and word not in LABELS]
     tail = next((word.upper() for word in words if word.upper() in tails), "")
     words = [word for word in words if word.upper() != tail]
     code = next((word for word in reversed(words) if LOOKS_LIKE_CODE.fullmatch(word)), "")
     if not tail and any(LOOKS_LIKE_TAIL.fullmatch(word.upper()) for word in words):
         raise FormWrong("tail")
-    title = " ".join(word for word in words if word is not code).removeprefix("抬头").strip()
+    title = " ".join(word for word in words if word is not code)
     if not title or len(title) > LONGEST_TITLE or not title.isprintable() or set(title) & set("<>"):
         raise FormWrong("title")
     if title.startswith(PERSON) and not code:
