@@ -7,7 +7,7 @@ import pytest
 
 from bot import ledger
 from bot.errors import BillNotReady, BillUnreadable, NotAllowed, PayUnknown
-from bot.models import OrderState
+from bot.models import OrderState, RefundState
 from bot.reconciling import Verdict
 from bot.store.ledger import Movement
 from tests.scenarios.conftest import StoppedClock
@@ -334,3 +334,65 @@ def test_another_worker_that_holds_the_money_lease_keeps_the_day_from_being_done
         return held, len(bills_asked(simulator))
 
     assert on_the_morrow(story, tmp_path) == (0, 1)
+
+
+def test_two_who_reconcile_at_once_book_a_missed_payment_once_and_note_a_difference_once(tmp_path):
+    async def story(shop, simulator, clock):
+        phone = simulator.phone()
+        till = await go_to_the_till(simulator, phone)
+        simulator.faults.no_notice = True
+        await simulator.pay.confirm(till.prepay_id, phone.openid)
+        simulator.faults.bill_extra_trade = "ZK261124NOBODY01"
+        the_next_day(clock)
+        await asyncio.gather(*(shop.reconciling.run(DAY) for _ in range(4)))
+        rows = await shop.store.read(lambda tx: [(row.kind, row.key) for row in tx.ledger.between()])
+        return till, rows, await anomalies(shop), await differences(shop)
+
+    till, rows, open_, wrong = on_the_morrow(story, tmp_path)
+
+    assert sorted(rows) == [(Movement.FEE, till.out_trade_no), (Movement.PAYMENT, till.out_trade_no)]
+    assert open_ == [("bill_unknown_payment", "ZK261124NOBODY01")]
+    assert wrong == []
+
+
+def test_a_missed_payment_of_another_amount_is_never_booked(tmp_path):
+    async def story(shop, simulator, clock):
+        phone = simulator.phone()
+        till = await go_to_the_till(simulator, phone)
+        simulator.faults.no_notice = True
+        await simulator.pay.confirm(till.prepay_id, phone.openid)
+        simulator.pay.trade(till.out_trade_no).request["amount"]["total"] = 1
+        the_next_day(clock)
+        report = await shop.reconciling.run(DAY)
+        state = (await shop.store.read(lambda tx: tx.orders.get(till.order_no))).state
+        return report, state, await anomalies(shop), till
+
+    report, state, open_, till = on_the_morrow(story, tmp_path)
+
+    assert state is OrderState.PENDING
+    assert report.booked == ()
+    assert open_ == [("bill_payment_differs", till.out_trade_no)]
+
+
+def test_a_refund_that_we_took_for_refused_is_noted_as_wechat_has_it(tmp_path):
+    async def story(shop, simulator, clock):
+        till = await pay(simulator)
+        refund = await shop.orders.refund(till.order_no, 4000, "部分退款")
+        await shop.orders.sync_order(till.order_no)
+        other = await pay(simulator, "小周")
+        simulator.faults.refund_status = "PROCESSING"
+        stuck = await shop.orders.refund(other.order_no, 100, "部分退款")
+        await shop.store.write(
+            lambda tx: tx.refunds.move(stuck.out_refund_no, RefundState.REJECTED, (RefundState.PROCESSING,))
+        )
+        simulator.pay.trade(other.out_trade_no).refunds[stuck.out_refund_no].status = "SUCCESS"
+        the_next_day(clock)
+        report = await shop.reconciling.run(DAY)
+        fresh = await shop.store.read(lambda tx: tx.refunds.get(stuck.out_refund_no))
+        return report, refund, stuck, fresh.state, await differences(shop)
+
+    report, _refund, stuck, state, wrong = on_the_morrow(story, tmp_path)
+
+    assert (report.booked, report.equal, report.findings) == ((stuck.out_refund_no,), 3, ())
+    assert state is RefundState.SUCCESS
+    assert wrong == []
