@@ -21,7 +21,9 @@
         │   └── TradeNoUsed      the same number with other parameters
         ├── PayUnknown           timeout, 5xx, 429, unverifiable answer: query, then repeat the same number
         │   └── PayUnverified    ... the answer, though a success, does not carry WeChat Pay's signature
-        └── NoticeRefused        a notice that is forged, stale or unreadable
+        ├── NoticeRefused        a notice that is forged, stale or unreadable
+        ├── BillNotReady         WeChat Pay is still making the bill: ask again later
+        └── BillUnreadable       a bill that must not be believed: wrong hash, columns or totals
 
 ``str(error)`` is Simplified Chinese for the person at the command line; details for the log are attributes.
 """
@@ -29,6 +31,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from enum import StrEnum
 from typing import Any
 
@@ -204,4 +207,19 @@ class NoticeRefused(PayError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"拒收的支付通知：{reason}")
+        self.reason = reason
+
+
+class BillNotReady(PayError):
+    """The bill of a day is still being made."""
+
+    def __init__(self, day: date) -> None:
+        super().__init__(f"微信支付还没有做好 {day} 的账单，一般次日 10 点后才有，过半小时再试")
+
+
+class BillUnreadable(PayError):
+    """A bill of which nothing is believed; ``reason`` is in Chinese."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"微信支付的账单读不懂，没有拿来对账：{reason}")
         self.reason = reason

@@ -235,7 +235,7 @@ class OutboxRow:
 
 @dataclass(frozen=True, slots=True)
 class Anomaly:
-    """Something only a person can settle."""
+    """Something only a person can settle; ``note`` is how it was settled last."""
 
     anomaly_id: int
     kind: str
@@ -243,6 +243,7 @@ class Anomaly:
     detail: str
     created_at: datetime
     resolved_at: datetime | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +277,7 @@ class RefundFacts:
     out_trade_no: str = ""
     refund_fen: int = 0
     success_time: datetime | None = None
+    create_time: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
-from bot import refunding
+from bot import invoicing, refunding
 from bot.errors import (
     AlreadyPaid,
     CannotBuy,
@@ -45,6 +45,7 @@ from bot.models import (
 from bot.ports import Clock, PayGateway, PrepayOrder
 from bot.refunding import UNFINISHED
 from bot.store import Store, Tx
+from bot.store.ledger import Movement
 
 log = logging.getLogger("zhike.orders")
 
@@ -402,6 +403,7 @@ class Orders:
         assert order is not None, "an attempt cannot exist without its order"
         owner = order.openid or trade.payer_openid
         paid_at = trade.success_time or now
+        tx.ledger.add(Movement.PAYMENT, attempt.out_trade_no, order.order_no, attempt.total_fen, paid_at)
         if not tx.orders.pay(order.order_no, attempt.out_trade_no, owner, paid_at):
             return self._second(tx, order, attempt, owner, now)
         if order.state is OrderState.CANCELLED:
@@ -663,6 +665,8 @@ class Orders:
         open_states = (*UNFINISHED, RefundState.REJECTED)
         if facts.status == "SUCCESS":
             if tx.refunds.move(refund.out_refund_no, RefundState.SUCCESS, open_states):
+                at = facts.success_time or now
+                tx.ledger.add(Movement.REFUND, refund.out_refund_no, refund.order_no, refund.amount_fen, at)
                 self._refund_succeeded(tx, refund, now)
         elif facts.status == "PROCESSING":
             asleep = (RefundState.REJECTED, RefundState.ABNORMAL)  # nobody would ask about these any more
@@ -685,6 +689,7 @@ class Orders:
         whole = sum(e.amount_fen for e in done if e.state is RefundState.SUCCESS) >= attempt.total_fen
         if order.paid_attempt == attempt.out_trade_no:
             tx.orders.mark_refunded(order.order_no, whole=whole)
+            invoicing.after_refund(tx, order.order_no, now)
         if refund.note == refunding.BY_HAND:
             tx.anomalies.add("refund_by_hand", refund.out_refund_no, "钱退到了商户账户，请另行转给付款人", now)
         self._tell_of_refund(tx, "refund_by_hand" if refund.note == refunding.BY_HAND else "refunded", refund, now)

@@ -48,6 +48,7 @@ def copy_of(tx: Tx, openid: str, now: datetime) -> dict[str, Any] | None:
         "broadcasts": [
             {"content": content, "at": at, "state": state} for content, at, state in tx.broadcasts.of(openid)
         ],
+        "invoices": [asdict(each) for each in tx.invoices.of(openid)],
         "orders": [asdict(order) for order in orders],
         "refunds": [_refund(each) for order in orders for each in tx.refunds.of(order.order_no)],
     }
@@ -85,6 +86,7 @@ def forget(tx: Tx, openid: str) -> int:
     The caller has made sure that nothing is ``unsettled``.
     """
     kept = len(tx.orders.of(openid, limit=EVERY))
+    tx.invoices.forget(openid)
     tx.orders.anonymise(openid, f"{ANONYMOUS}{secrets.token_hex(10)}")
     tx.followers.forget(openid)
     log.info("privacy.forgotten orders_kept=%d", kept)

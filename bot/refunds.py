@@ -26,7 +26,6 @@ log = logging.getLogger("zhike.refunds")
 TIME_TO_CONFIRM = timedelta(minutes=5)
 LOOKED_AT = 50  # orders of one person, the newest
 REFUNDABLE = (OrderState.PAID, OrderState.REFUNDED_PART)
-TAIL = 6  # characters of an order number, as followers see them
 FEN_A_YUAN = 100
 
 

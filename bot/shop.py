@@ -21,6 +21,7 @@ from bot.outbox import Outbox
 from bot.ports import Clock, Messenger, Notifier, OAuth, PayGateway, SystemClock
 from bot.reach.hours import QuietHours
 from bot.reach.service import Reach
+from bot.reconciling import Reconciling
 from bot.refunds import Refunds
 from bot.store import SqliteStore, Store
 from bot.suggestions import Suggestions
@@ -47,6 +48,7 @@ class Shop:
     tagging: Tagging
     broadcasts: Broadcasts
     refunds: Refunds
+    reconciling: Reconciling
 
     def close(self) -> None:
         """Let go of the database."""
@@ -99,6 +101,7 @@ def open_shop(
     texts = Texts(config.chat, store, clock)
     outbox = Outbox(store, reach, clock, tell=tell)
     tagging = Tagging(store, TagCalls(account), clock, suggestions, config.tags)
+    reconciling = Reconciling(store, gateway, clock, orders, app_id=config.wechat.app_id)
     broadcasts = Broadcasts(store, MassCalls(account), clock, suggestions, config.broadcast)
     jobs = Jobs(
         store,
@@ -112,6 +115,7 @@ def open_shop(
         pause_seconds=config.recsys.refresh_seconds,
         keep_unfollowed=timedelta(days=config.chat.keep_unfollowed_days),
         tag=tagging.level_if_due,
+        reconciling=reconciling if config.pay.enabled else None,
     )
     orders.on_news(jobs.wake)
     return Shop(
@@ -129,4 +133,5 @@ def open_shop(
         tagging,
         broadcasts,
         Refunds(store, orders, gateway, clock, config.refund),
+        reconciling,
     )

@@ -35,6 +35,7 @@ KINDS: Mapping[str, Manner] = {
     "refund_failed": Manner(quiet=True),
     "refund_delayed": Manner(quiet=True),
     "refund_by_hand": Manner(quiet=True),
+    "invoice_issued": Manner(quiet=True),
     "note": Manner(quiet=True, rationed=True),  # an operator's word; WeChat forbids templates for such
 }
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from sqlite_utils import Database
 
 from bot.errors import StoreError
-from bot.models import CourseStatus
+from bot.models import Anomaly, CourseStatus
 from bot.store.migrations import migrations
 from bot.store.rows import Rows
 from bot.store.tx import Tx
@@ -61,6 +61,12 @@ def stock(path: str, *, seconds: float) -> Stock:
         courses = tx.courses.all(status=CourseStatus.PUBLISHED)
         bare = (each.course_id for each in courses if not tx.lessons.of(each.course_id))
         return Stock(len(courses), tuple(bare))
+
+
+def open_anomalies(path: str, *, seconds: float) -> tuple[Anomaly, ...]:
+    """Return what waits for a person. ``StoreError`` when the tables cannot be read."""
+    with _opened(path, seconds) as connection:
+        return tuple(Tx(Rows(connection)).anomalies.open())
 
 
 @contextmanager

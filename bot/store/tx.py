@@ -8,6 +8,8 @@ from bot.store.catalogue import Courses, Lessons, PopularityScores, Trials
 from bot.store.channels import Arrivals, Channels
 from bot.store.figures import Figures
 from bot.store.inbox import Messages
+from bot.store.invoices import Invoices
+from bot.store.ledger import Ledger, Reconciliations
 from bot.store.menus import Menus
 from bot.store.money import Anomalies, Attempts, Entitlements, Notices, Orders, Refunds
 from bot.store.outbox import Outbox
@@ -38,7 +40,9 @@ class Tx:
         "figures",
         "followers",
         "interests",
+        "invoices",
         "leases",
+        "ledger",
         "left_messages",
         "lessons",
         "menus",
@@ -49,6 +53,7 @@ class Tx:
         "outbox",
         "popularity",
         "quota",
+        "reconciliations",
         "refund_terms",
         "refunds",
         "sendings",
@@ -82,6 +87,9 @@ class Tx:
         self.entitlements = Entitlements(rows)
         self.notices = Notices(rows)
         self.anomalies = Anomalies(rows)
+        self.ledger = Ledger(rows)
+        self.reconciliations = Reconciliations(rows)
+        self.invoices = Invoices(rows)
         self.tokens = Tokens(rows)
         self.leases = Leases(rows)
         self.versions = Versions(rows)

@@ -51,7 +51,7 @@ NAMES: Mapping[str, Name] = {
     "human_over": Name("结束人工，机器人接着回答"),
     "human_message": Name("转不了人工时，怎么联系到人"),
     "refund": Name("退款：没有可退的订单，或只能找人工", {"rule": "退款规则（[refund] 里设置）"}),
-    "invoice": Name("发票"),
+    "invoice": Name("发票（自带的会列出可开票的订单和格式）"),
     "discount": Name("优惠券、打折"),
     "thanks": Name("谢谢"),
     "who": Name("你是谁"),

@@ -7,8 +7,10 @@ from datetime import datetime
 
 from bot.errors import NoRefund
 from bot.models import Course, Order, OrderState, Refund, RefundState, RefundTerms
-from bot.refunds import TAIL, Preview
+from bot.refunds import Preview
 from bot.refundterms import Basis
+from bot.invoicing import TAIL, Billable
+from bot.store.invoices import InvoiceState
 from bot.suggestions import SEVERAL, Shelf
 from bot.texts.markup import link, tap
 from recsys.base import Part, Recommendation
@@ -648,9 +650,73 @@ def not_refunded(*, under_way: bool) -> str:
     return "好的，没有退。接着学就回复「我的课程」。"
 
 
-def invoice(contact: str) -> str:
-    """Say that invoices are a matter for a person."""
-    return f"我这里开不了发票。{_reach(contact)}，问问能不能开，附上订单尾号。{_ORDER_TAIL}"
+def invoices(found: Sequence[Billable], contact: str) -> str:
+    """List the orders that invoices may be asked for, and show how; without any, say when one may be."""
+    if not found:
+        return f"付过款的订单可以开发票，你还没有这样的订单。有疑问就{_reach(contact)}。"
+    lines = [
+        f"· 《{each.order.title}》{yuan(each.kept_fen)}｜尾号 {each.order.order_no[-TAIL:]}｜{_invoice_state(each)}"
+        for each in found[:8]
+    ]
+    form = _invoice_form(found) if any(each.open for each in found) else f"要改已开的发票，{_reach(contact)}。"
+    return "\n".join(["发票：", *lines, form])
+
+
+def _invoice_state(each: Billable) -> str:
+    if each.invoice is None:
+        return "可申请" if each.kept_fen > 0 else "已退款，不能开"
+    match each.invoice.state:
+        case InvoiceState.REQUESTED if each.kept_fen <= 0:
+            return "已退款，不开了"
+        case InvoiceState.REQUESTED:
+            return f"已申请，抬头 {each.invoice.title}"
+        case InvoiceState.ISSUED:
+            return f"已开，号码 {each.invoice.number}"
+        case _:
+            return "已红冲"
+
+
+def _invoice_form(found: Sequence[Billable]) -> str:
+    tail = next(each.order.order_no[-TAIL:] for each in found if each.open)
+    return (
+        "要开就回复一行：开票 尾号 抬头 税号，例如\n"
+        f"开票 {tail} 某某科技有限公司 91350100M000100Y43\n"
+        f"个人抬头不用税号：开票 {tail} 个人 张三\n"
+        "开出之前再发一次就能改。"
+    )
+
+
+def invoice_wrong(why: str, found: Sequence[Billable]) -> str:
+    """Say what is wrong with a form, and show how it should be."""
+    told = {
+        "title": "没看到发票抬头（100 个字以内）。",
+        "no_tax_no": "单位抬头要带上税号；开给个人就在名字前面写「个人」。",
+        "tax_no": "税号不对：应是 18 位统一社会信用代码，请核对有没有抄错。",
+        "tail": "没有这个尾号的订单，请核对。",
+        "which": "你有不止一笔订单，请带上订单尾号。",
+    }[why]
+    return f"{told}\n{invoices(found, '')}"
+
+
+def invoice_settled(each: Billable, contact: str) -> str:
+    """Say why nothing can be asked for an order any more."""
+    return f"《{each.order.title}》的发票{_invoice_state(each)}。要改请{_reach(contact)}，附上订单尾号。"
+
+
+def invoice_noted(each: Billable, *, changed: bool) -> str:
+    """Confirm a request, whole, so that a slip is seen."""
+    asked = each.invoice
+    assert asked is not None, "it was written down a moment ago"
+    number = f"\n税号 {asked.tax_no}" if asked.tax_no else "（个人）"
+    return (
+        f"发票申请{'改好' if changed else '记下'}了：《{each.order.title}》{yuan(each.kept_fen)}\n"
+        f"抬头 {asked.title}{number}\n开好会告诉你。写错了就照原样再发一次，开出之前都能改。"
+    )
+
+
+def invoice_issued(title: str, amount_fen: int, number: str) -> str:
+    """Tell that an invoice is out."""
+    return f"《{title}》的发票开好了：{yuan(amount_fen)}，号码 {number}。没收到就回复「{tap('人工', '人工')}」。"
 
 
 _ORDER_TAIL = f"尾号回复「{tap('我的订单', '我的订单')}」可以看到。"

@@ -15,7 +15,7 @@ from typing import Any
 from bot.texts.book import Said
 from handlers.chat import reading, replies
 from handlers.chat.answers import Answer, Later, Text
-from handlers.chat.topics import card, desk, find, mine, notified, person, refunds, reports
+from handlers.chat.topics import card, desk, find, invoices, mine, notified, person, refunds, reports
 from handlers.chat.turn import Turn
 
 Topic = Callable[[Any, Turn], Answer | Later]
@@ -49,7 +49,7 @@ COMMANDS: tuple[tuple[str, Topic], ...] = (
     ("结束人工 结束客服 退出人工", person.over),
     ("退款 怎么退款 如何退款 申请退款 退款怎么办 能退款 退钱 退费 退课 退货 能退 怎么退 确认退款", refunds.ask),
     ("不退了 不退 不退款 先不退 先不退了 取消退款 不退款了", refunds.keep),
-    ("发票 开发票 怎么开发票 如何开发票 开票", desk.invoice),
+    ("发票 开发票 怎么开发票 如何开发票 开票 我的发票", invoices.ask),
     ("优惠券 优惠 优惠码 优惠活动 打折 折扣", desk.discount),
     ("帮助 菜单 help ? 怎么用", desk.help_me),
     ("你好 您好 hi hello 在吗 有人 有人在", desk.help_me),
@@ -64,7 +64,7 @@ SMALL_TALK = frozenset(
     {
         desk.help_me,
         refunds.ask,
-        desk.invoice,
+        invoices.ask,
         desk.discount,
         desk.thanks,
         desk.who,
@@ -170,6 +170,8 @@ def recognise(text: str, words: Callable[[str], Iterable[str]]) -> Intent | None
     for command in commands:
         if command in WORDS:
             return Intent(WORDS[command], command)
+    if (form := reading.invoice_form(text)) is not None:
+        return Intent(partial(invoices.fill_in, form), text)
     if reading.says_nothing(text):
         return Intent(desk.wordless, text)
     for command in commands:
@@ -227,7 +229,7 @@ def _not_interested(thing: str, message: Any, turn: Turn) -> Answer | Later:
     return Text(find.answer_words(f"不喜欢{'、'.join(subjects)}", turn) if subjects else replies.which_dislike())
 
 
-LEFT = frozenset({refunds.ask, desk.invoice, desk.discount, desk.who, _no_such_number})  # may be left for people
+LEFT = frozenset({refunds.ask, invoices.ask, desk.discount, desk.who, _no_such_number})  # may be left for people
 EVENTS: Mapping[str, Topic] = {
     "voice": voice,
     "image": media,

@@ -32,6 +32,8 @@ def teller(public_url: str) -> Callable[[OutboxRow], str]:
                 return replies.refund_delayed(title, fen)
             case "refund_by_hand":
                 return replies.refund_by_hand(title, fen)
+            case "invoice_issued":
+                return replies.invoice_issued(title, fen, str(told["number"]))
             case "human":
                 return str(told.get("content") or replies.handed_over())
             case "unanswered":

@@ -33,7 +33,7 @@ DEFAULTS: Mapping[str, Default] = {
     "human_over": lambda _chat: replies.human_over(),
     "human_message": lambda chat: replies.human(chat.human_contact),
     "refund": lambda chat: replies.refund(TERMS, chat.human_contact),
-    "invoice": lambda chat: replies.invoice(chat.human_contact),
+    "invoice": lambda chat: replies.invoices([], chat.human_contact),
     "discount": lambda _chat: replies.discount(),
     "thanks": lambda _chat: replies.thanks(),
     "who": lambda chat: replies.who(chat.account_name),

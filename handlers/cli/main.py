@@ -9,15 +9,18 @@ from typing import Any
 import click
 
 from handlers.cli import (
+    anomalies,
     broadcast,
     chinese,
     courses,
     demo,
     doctor,
     followers,
+    invoices,
     menu,
     messages,
     orders,
+    pay,
     qr,
     recsys,
     refunds,
@@ -74,6 +77,9 @@ main.add_command(courses.group)
 main.add_command(followers.group)
 main.add_command(orders.group)
 main.add_command(refunds.group)
+main.add_command(pay.group)
+main.add_command(anomalies.group)
+main.add_command(invoices.group)
 main.add_command(messages.group)
 main.add_command(messages.talks)
 main.add_command(qr.group)

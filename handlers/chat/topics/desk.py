@@ -79,11 +79,6 @@ def _help(turn: Turn) -> str:
     return turn.word("help", replies.help_text())
 
 
-def invoice(_message: Any, turn: Turn) -> Answer:
-    """Say who makes invoices: a person."""
-    return Text(turn.word("invoice", replies.invoice(turn.chat.human_contact)))
-
-
 def discount(_message: Any, turn: Turn) -> Answer:
     """Say that the price of a course is its price."""
     return Text(turn.word("discount", replies.discount()))
