@@ -18,6 +18,7 @@ from typing import Any, get_type_hints
 from urllib.parse import urlsplit
 
 from bot.errors import ConfigError
+from bot.models import RefundTerms
 from bot.reach.forms import Forms, read_forms
 from bot.reach.hours import QuietHours
 
@@ -28,6 +29,7 @@ LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 AES_KEY_LENGTH = 43
 APIV3_KEY_LENGTH = 32
 MAX_PORT = 65535
+LONGEST_REASON = 80  # bytes
 
 Check = Callable[[Any], str | None]
 
@@ -168,6 +170,30 @@ class PaySettings:
         return bool(self.mch_id)
 
 
+def _reason(value: str) -> str | None:
+    return None if 0 < len(value.encode()) <= LONGEST_REASON else "应是 1 到 26 个汉字，付款人在账单里会看到"
+
+
+@dataclass(frozen=True, slots=True)
+class RefundSettings:
+    """What orders that are placed from now on promise about refunds, and which of them wait for an admin."""
+
+    enabled: bool = _setting(default=True)
+    full_days: int = _setting(7, _between(0, 365))
+    full_percent: int = _setting(50, _between(0, 100))
+    until_days: int = _setting(30, _between(0, 365))
+    auto_limit: int = _setting(200, _between(0, 1_000_000))
+    auto_pro_rata: bool = _setting(default=False)
+    reason: str = _setting("学员申请退款", _reason)
+    reason_twice: str = _setting("重复付款，原路退回", _reason)
+    reason_over: str = _setting("优惠、拼团或礼物已结束，原路退回", _reason)
+
+    @property
+    def terms(self) -> RefundTerms:
+        """The promise, to be frozen into an order."""
+        return RefundTerms(self.full_days, self.full_percent, self.until_days)
+
+
 @dataclass(frozen=True, slots=True)
 class StoreSettings:
     """The database."""
@@ -213,7 +239,6 @@ class ChatSettings:
     touch_quota: int = _setting(3, _between(0, 20))
     human_contact: str = _setting("")
     human_minutes: int = _setting(30, _between(1, 1440))
-    refund_note: str = _setting("购买后 7 天内、学习未过半可申请退款")
     texts_file: str = _setting("data/texts.toml")
 
 
@@ -254,6 +279,7 @@ class Config:
     server: ServerSettings = field(default_factory=ServerSettings)
     wechat: WeChatSettings = field(default_factory=WeChatSettings)
     pay: PaySettings = field(default_factory=PaySettings)
+    refund: RefundSettings = field(default_factory=RefundSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     recsys: RecsysSettings = field(default_factory=RecsysSettings)
     chat: ChatSettings = field(default_factory=ChatSettings)
@@ -269,6 +295,7 @@ SECTIONS: Mapping[str, type] = {
     "server": ServerSettings,
     "wechat": WeChatSettings,
     "pay": PaySettings,
+    "refund": RefundSettings,
     "store": StoreSettings,
     "recsys": RecsysSettings,
     "chat": ChatSettings,
@@ -469,6 +496,11 @@ def _together(sections: Mapping[str, Any]) -> list[str]:
         name = getattr(sections[section], key)
         if name and not Path(name).is_file():
             problems.append(f"[{section}] {key} 指向的文件不存在：{name}")
+    refund = sections["refund"]
+    if refund.until_days < refund.full_days:
+        problems.append(
+            f"[refund] until_days（现在是 {refund.until_days}）应不小于 full_days（{refund.full_days}）"
+        )
     return problems
 
 

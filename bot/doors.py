@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 from bot.account.client import AccountClient
 from bot.account.settings import AccountSettings
 from bot.account.tokens import Pause
+from bot.bills import Account, FundBill, TradeBill
 from bot.config import Config
 from bot.errors import ConfigError, NoticeRefused, PayRejected
 from bot.models import Notice, RefundFacts, Trade, TradeType
@@ -91,9 +92,21 @@ class NoPay:
         """Refuse."""
         raise self._refusal(out_refund_no)
 
+    async def redirect_refund(self, refund_id: str, out_refund_no: str) -> RefundFacts:
+        """Refuse."""
+        raise self._refusal(f"{refund_id} {out_refund_no}")
+
     def read_notice(self, headers: Mapping[str, str], body: bytes) -> Notice:
         """Refuse."""
         raise NoticeRefused(f"no merchant is set ({len(headers)} headers, {len(body)} bytes)")
+
+    async def trade_bill(self, day: date) -> TradeBill | None:
+        """Refuse."""
+        raise self._refusal(day.isoformat())
+
+    async def fund_bill(self, day: date, account: Account) -> FundBill | None:
+        """Refuse."""
+        raise self._refusal(f"{day} {account}")
 
     @staticmethod
     def _refusal(_what: str) -> PayRejected:

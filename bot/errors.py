@@ -6,8 +6,9 @@
     ├── TextsWrong               the operator's file of texts is wrong; names every line
     ├── NotFound                 an id that the command or the page was given does not exist
     ├── NotAllowed               a move that the state of the thing forbids
-    │   └── CannotBuy            ... a wish to buy or to pay; why, the front desk puts into words
-    │       └── CouponRefused    ... with a coupon that cannot be used here
+    │   ├── CannotBuy            ... a wish to buy or to pay; why, the front desk puts into words
+    │   │   └── CouponRefused    ... with a coupon that cannot be used here
+    │   └── CannotRefund         ... a follower's wish for their money; why, the front desk puts into words
     ├── StoreError               the database did not take the change
     ├── MenuRefused              the menu could not be pushed; says what is live now
     ├── AccountError             api.weixin.qq.com said no (errcode, errmsg, rid, advice)
@@ -21,7 +22,9 @@
         │   └── TradeNoUsed      the same number with other parameters
         ├── PayUnknown           timeout, 5xx, 429, unverifiable answer: query, then repeat the same number
         │   └── PayUnverified    ... the answer, though a success, does not carry WeChat Pay's signature
-        └── NoticeRefused        a notice that is forged, stale or unreadable
+        ├── NoticeRefused        a notice that is forged, stale or unreadable
+        ├── BillNotReady         WeChat Pay is still making the bill: ask again later
+        └── BillUnreadable       a bill that must not be believed: wrong hash, columns or totals
 
 ``str(error)`` is Simplified Chinese for the person at the command line; details for the log are attributes.
 """
@@ -29,6 +32,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from enum import StrEnum
 from typing import Any
 
@@ -120,6 +124,30 @@ class CouponRefused(CannotBuy):
         self.fault = fault
 
 
+class NoRefund(StrEnum):
+    """What stands in the way of a follower who wants their money back."""
+
+    OFF = "off"  # the shop lets nobody do it alone
+    NOT_THEIRS = "not_theirs"
+    UNPAID = "unpaid"
+    OVER = "over"  # the time of the promise
+    LEARNT = "learnt"  # all of it
+    DONE = "done"  # it went back already
+    UNDER_WAY = "under_way"
+    SOON = "soon"  # another refund of the same payment is less than a minute old
+    UNCLEAR = "unclear"  # WeChat has still to say what became of the last one
+    CHANGED = "changed"  # the amount is not the one that was shown
+    PERSON = "person"  # only a person can settle it
+
+
+class CannotRefund(NotAllowed):
+    """Nothing goes back here. Whoever answers the follower words ``why``; the text is for the log."""
+
+    def __init__(self, why: NoRefund) -> None:
+        super().__init__(why.value)
+        self.why = why
+
+
 class StoreError(ZhikeError):
     """The database refused; nothing of the transaction was kept."""
 
@@ -208,4 +236,19 @@ class NoticeRefused(PayError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"拒收的支付通知：{reason}")
+        self.reason = reason
+
+
+class BillNotReady(PayError):
+    """The bill of a day is still being made."""
+
+    def __init__(self, day: date) -> None:
+        super().__init__(f"微信支付还没有做好 {day} 的账单，一般次日 10 点后才有，过半小时再试")
+
+
+class BillUnreadable(PayError):
+    """A bill of which nothing is believed; ``reason`` is in Chinese."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"微信支付的账单读不懂，没有拿来对账：{reason}")
         self.reason = reason

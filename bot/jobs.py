@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from bot import privacy
 from bot.counters import Counters
@@ -20,6 +21,7 @@ from bot.offers import membership
 from bot.orders import Orders
 from bot.outbox import Outbox
 from bot.ports import Clock
+from bot.reconciling import Reconciling
 from bot.store import Store, Tx
 from bot.suggestions import Suggestions
 from bot.texts import Texts
@@ -62,6 +64,7 @@ class Jobs:
         keep_unfollowed: timedelta,
         money_rounds: Sequence[Callable[[], Awaitable[int]]] = (),
         tag: Callable[[], Awaitable[int | None]] | None = None,
+        reconciling: Reconciling | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -74,6 +77,7 @@ class Jobs:
         self._counters = counters
         self._pause = pause_seconds
         self._keep_unfollowed = keep_unfollowed
+        self._reconciling = reconciling
         self._holder = secrets.token_hex(8)
         self._stopped = False
         self._purged: datetime | None = None
@@ -86,6 +90,7 @@ class Jobs:
             _Job("shelf", self._renew_shelf),
             _Job("purge", self._purge),
             *([_Job("tags", tag)] if tag else []),
+            *([_Job("reconcile", self._reconcile)] if reconciling else []),
         )
 
     def wake(self) -> None:
@@ -144,10 +149,20 @@ class Jobs:
         return await self._outbox.send_due()
 
     async def _settle_money(self) -> int | None:
+        """Ask WeChat Pay about what is under way."""
+        return await self._with_lease(self._settle)
+
+    async def _reconcile(self) -> int | None:
+        """Hold a day against WeChat's bills, when its moment has come."""
+        if self._reconciling is None or await self._reconciling.due() is None:
+            return None
+        return await self._with_lease(self._reconciling.run_due)
+
+    async def _with_lease(self, ask: Callable[[], Coroutine[Any, Any, int]]) -> int | None:
         """Ask WeChat Pay, under a lease that is kept for as long as its answers take."""
         if not await self._lease_money():
             return None
-        work = asyncio.ensure_future(self._settle())
+        work = asyncio.ensure_future(ask())
         try:
             while not (await asyncio.wait({work}, timeout=BEAT_SECONDS))[0]:
                 await self._lease_money()

@@ -59,12 +59,14 @@ class AttemptState(StrEnum):
 class RefundState(StrEnum):
     """What has become of one refund; only SUCCESS means that money went back."""
 
+    REQUESTED = "REQUESTED"  # waits for an admin; WeChat knows nothing of it
+    DECLINED = "DECLINED"  # an admin said no
     NEW = "NEW"
     PROCESSING = "PROCESSING"
     SUCCESS = "SUCCESS"
     ABNORMAL = "ABNORMAL"
     CLOSED = "CLOSED"
-    REJECTED = "REJECTED"
+    REJECTED = "REJECTED"  # WeChat refused it
 
 
 class TradeType(StrEnum):
@@ -197,8 +199,25 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class RefundTerms:
+    """The promise an order is sold under: what may go back by itself, frozen when the order is placed.
+
+    Up to ``full_days`` after the payment all of it, for whoever learnt less than ``full_percent``; then, up to
+    ``until_days``, the part that was not learnt; then nothing.
+    """
+
+    full_days: int = 0
+    full_percent: int = 0
+    until_days: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Refund:
-    """Money on its way back to a payer."""
+    """Money on its way back to a payer.
+
+    ``origin`` is who wished for it ("" an admin or the shop itself, "chat", "page"); ``gives_up`` ends the access
+    however small the amount; ``basis`` tells in JSON by what rule; ``note`` is an admin's word about it.
+    """
 
     out_refund_no: str
     out_trade_no: str
@@ -210,6 +229,17 @@ class Refund:
     created_at: datetime
     tries: int = 0
     next_query_at: datetime | None = None
+    origin: str = ""
+    gives_up: bool = False
+    basis: str = ""
+    note: str = ""
+    refund_id: str = ""
+    decided_at: datetime | None = None
+
+    @property
+    def began_at(self) -> datetime:
+        """When it could first reach WeChat: after an admin's yes, if it needed one."""
+        return self.decided_at or self.created_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +307,7 @@ class OutboxRow:
 
 @dataclass(frozen=True, slots=True)
 class Anomaly:
-    """Something only a person can settle."""
+    """Something only a person can settle; ``note`` is how it was settled last."""
 
     anomaly_id: int
     kind: str
@@ -285,6 +315,7 @@ class Anomaly:
     detail: str
     created_at: datetime
     resolved_at: datetime | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,6 +349,7 @@ class RefundFacts:
     out_trade_no: str = ""
     refund_fen: int = 0
     success_time: datetime | None = None
+    create_time: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from bot import refunding
+from bot import invoicing, refunding
+from bot.config import RefundSettings
 from bot.errors import (
     AlreadyPaid,
     CannotBuy,
@@ -46,6 +47,7 @@ from bot.offers.quoting import Ask, Quote, Quoting, Wish
 from bot.ports import Clock, PayGateway, PrepayOrder
 from bot.refunding import UNFINISHED
 from bot.store import Store, Tx
+from bot.store.ledger import Movement
 
 log = logging.getLogger("zhike.orders")
 
@@ -54,6 +56,7 @@ UNSETTLED = (*OPEN, AttemptState.CLOSING)
 IN_FLIGHT = timedelta(seconds=30)  # twice the client's time-out and then some: the order may still reach WeChat
 QUERY_DELAYS = (5, 30, 60, 180, 300, 600, 1800)
 REFUND_DELAYS = (60, 300, 1800, 7200, 21600, 86400)
+REFUND_TOLD = {"ABNORMAL": "refund_delayed", "CLOSED": "refund_failed"}
 GRACE = timedelta(seconds=30)
 LEAST_TIME_TO_PAY = timedelta(minutes=2)
 NO_WISH = Wish()
@@ -96,16 +99,15 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class _Back:
-    """How a payment that buys nothing goes back: the anomaly, its words, the reason on the refund, the news."""
+    """How a payment that buys nothing goes back: the anomaly, its words, and the kind of news."""
 
     anomaly: str
     detail: str
-    reason: str
     news: str
 
 
-TWICE = _Back("double_payment", "同一门课付了两次，第二笔自动退款", "重复付款，原路退回", "paid_twice")
-TOO_LATE = _Back("offer_gone", "付款到得太晚，优惠或名额已经没有了，自动退款", "优惠已失效，原路退回", "offer_gone")
+TWICE = _Back("double_payment", "同一门课付了两次，第二笔自动退款", "paid_twice")
+TOO_LATE = _Back("offer_gone", "付款到得太晚，优惠或名额已经没有了，自动退款", "offer_gone")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,7 @@ class Orders:
         order_minutes: int,
         quoting: Quoting,
         deliveries: Deliveries,
+        refund: RefundSettings,
     ) -> None:
         self._store = store
         self._gateway = gateway
@@ -153,6 +156,8 @@ class Orders:
         self._lifetime = timedelta(minutes=order_minutes)
         self._quoting = quoting
         self._deliveries = deliveries
+        self._terms = refund.terms
+        self._reasons = {TWICE: refund.reason_twice, TOO_LATE: refund.reason_over}
         self._wake: Callable[[], None] = _nobody
 
     def on_news(self, wake: Callable[[], None]) -> None:
@@ -198,6 +203,7 @@ class Orders:
             raise CannotBuy(Obstacle.IN_WECHAT_ONLY)
         for order in pending:
             same = (order.lines, order.ref) == (quote.lines, wish.group)
+            same = same and tx.refund_terms.of(order.order_no) == self._terms
             if same and quote.total_fen and order.expires_at - now > LEAST_TIME_TO_PAY:
                 others = [each for each in pending if each is not order]
                 return Placed(Outcome.TO_PAY, course, order, self._end(tx, others, now))
@@ -219,6 +225,7 @@ class Orders:
         )
         if not free:  # a free course is simply theirs: there is nothing to account for
             tx.orders.add(order)
+            tx.refund_terms.freeze(order.order_no, self._terms)
             self._quoting.placed(tx, order)
         if quote.total_fen:
             return Placed(Outcome.TO_PAY, course, order, self._end(tx, pending, now))
@@ -281,8 +288,8 @@ class Orders:
     ) -> Placed:
         """Order an item: what costs nothing is granted at once, owned ones not sold twice, an open order is reused.
 
-        An open order at another price, or with too little time left, is replaced and ends as if it were over time.
-        With ``shown_fen``, nothing is placed at any other price than that one.
+        An open order at another price or under other terms of refund, or with too little time left, is replaced and
+        ends as if it were over time. With ``shown_fen``, nothing is placed at any other price than that one.
         ``openid`` may be empty outside WeChat; then the order belongs to the browser ``session`` until its payer
         is known. ``NotFound`` and ``CannotBuy`` say why nothing can be bought.
         """
@@ -478,6 +485,7 @@ class Orders:
         assert order is not None, "an attempt cannot exist without its order"
         owner = order.openid or trade.payer_openid
         paid_at = trade.success_time or now
+        tx.ledger.add(Movement.PAYMENT, attempt.out_trade_no, order.order_no, attempt.total_fen, paid_at)
         if not tx.orders.pay(order.order_no, attempt.out_trade_no, owner, paid_at):
             return self._give_back(tx, order, attempt, owner, now, TWICE)
         booked = self._grant(tx, order, attempt, owner, now)
@@ -506,8 +514,7 @@ class Orders:
             tx.anomalies.add("no_payer", attempt.out_trade_no, "已付款，但微信没有给出付款人", now)
             return Booked.ANOMALY
         order = replace(order, openid=owner)
-        course = tx.courses.get(order.course_id)
-        assert course is not None, "an order cannot exist without its item"
+        course = self._item(tx, order)
         delivery = self._deliveries.of(order.purpose, course.kind)
         gone = None if delivery.owned(tx, owner, course) else self._quoting.paid(tx, order, now)
         news = "" if gone else delivery.give(tx, order, course, now)
@@ -522,7 +529,7 @@ class Orders:
     def _give_back(self, tx: Tx, order: Order, attempt: Attempt, owner: str, now: datetime, why: _Back) -> Booked:
         """Give back a payment that buys nothing: an order or a course paid twice, or an offer that is gone."""
         tx.anomalies.add(why.anomaly, attempt.out_trade_no, why.detail, now)
-        self._add_refund(tx, order, attempt, attempt.total_fen, why.reason, now)
+        refunding.begin(tx, self._gateway, attempt, attempt.total_fen, self._reasons[why], now)
         if owner:
             payload = {"order_no": order.order_no, "title": order.title, "amount_fen": attempt.total_fen}
             tx.outbox.put(why.news, attempt.out_trade_no, owner, payload, now, due=now)
@@ -622,31 +629,6 @@ class Orders:
 
     # Refunding ---------------------------------------------------------------------------------------------
 
-    def _add_refund(
-        self, tx: Tx, order: Order, attempt: Attempt, amount_fen: int, reason: str, now: datetime
-    ) -> Refund:
-        number = f"R{attempt.out_trade_no}{len(tx.refunds.of(order.order_no)) + 1:02d}"
-        request = self._gateway.refund_request(
-            out_trade_no=attempt.out_trade_no,
-            out_refund_no=number,
-            refund_fen=amount_fen,
-            total_fen=attempt.total_fen,
-            reason=reason,
-        )
-        refund = Refund(
-            out_refund_no=number,
-            out_trade_no=attempt.out_trade_no,
-            order_no=order.order_no,
-            amount_fen=amount_fen,
-            reason=reason,
-            request=request,
-            state=RefundState.NEW,
-            created_at=now,
-            next_query_at=now,
-        )
-        tx.refunds.add(refund)
-        return refund
-
     async def refund(self, order_no: str, amount_fen: int | None, reason: str, *, payment: str = "") -> Refund:
         """Give money back, all that is left when ``amount_fen`` is None; ``NotAllowed`` says why not.
 
@@ -654,9 +636,7 @@ class Orders:
         before the call; a refund counts as done only when WeChat says SUCCESS.
         """
         before = await self._store.read(lambda tx: refunding.find(tx, order_no, payment))
-        for each in before.refunds:
-            if each.state is RefundState.REJECTED:
-                await self._be_sure_it_is_dead(each)
+        await self.be_sure_of(before.refunds)
         now = self._clock.now()
 
         def work(tx: Tx) -> Refund:
@@ -665,13 +645,19 @@ class Orders:
             amount = found.left_fen if amount_fen is None else amount_fen
             if not 0 < amount <= found.left_fen:
                 raise NotAllowed(f"订单 {order_no} 最多还能退 {refunding.yuan(found.left_fen)} 元")
-            return self._add_refund(tx, found.order, found.attempt, amount, reason, now)
+            return refunding.begin(tx, self._gateway, found.attempt, amount, reason, now)
 
         refund = await self._store.write(work, durable=True)
         await self.push_refund(refund.out_refund_no)
         fresh = await self._store.read(lambda tx: tx.refunds.get(refund.out_refund_no))
         assert fresh is not None
         return fresh
+
+    async def be_sure_of(self, refunds: Iterable[Refund]) -> None:
+        """Ask about those that WeChat refused, before another number is used; ``NotAllowed`` if one is not dead."""
+        for each in refunds:
+            if each.state is RefundState.REJECTED:
+                await self._be_sure_it_is_dead(each)
 
     async def _be_sure_it_is_dead(self, refund: Refund) -> None:
         """Ask about a refund that was refused before another number is used: it may have been taken after all."""
@@ -721,11 +707,16 @@ class Orders:
             final = error.code.replace("_", "") != "NOTENOUGH"
             if final and tx.refunds.move(refund.out_refund_no, RefundState.REJECTED, (RefundState.NEW,)):
                 tx.refunds.schedule(refund.out_refund_no, None)
+                self._tell_of_refund(tx, "refund_failed", refund, now)
 
         await self._store.write(work, durable=True)
 
     async def book_refund(self, facts: RefundFacts) -> None:
-        """Note what WeChat says of a refund; access ends when a whole refund was accepted."""
+        """Note what WeChat says of a refund.
+
+        Access ends once WeChat has accepted the whole amount, or a refund that gives the course up; it comes back
+        when nothing comes of that.
+        """
         now = self._clock.now()
         await self._store.write(lambda tx: self._book_refund(tx, facts, now), durable=True)
         log.info("refund.booked no=%s status=%s", facts.out_refund_no, facts.status)
@@ -736,19 +727,53 @@ class Orders:
         if refund is None or facts.refund_fen != refund.amount_fen or facts.out_trade_no != refund.out_trade_no:
             tx.anomalies.add("refund_mismatch", facts.out_refund_no, "微信退款与本地记录不符", now)
             return
+        if facts.refund_id:
+            tx.refunds.known_as(refund.out_refund_no, facts.refund_id)
+        order, attempt = tx.orders.get(refund.order_no), tx.attempts.get(refund.out_trade_no)
+        assert order is not None and attempt is not None, "a refund belongs to an attempt of an order"  # noqa: PT018
+        ended = refunding.ends_access(attempt, tx.refunds.of(order.order_no))
+        self._move_refund(tx, refund, facts, now)
+        if order.paid_attempt != attempt.out_trade_no:
+            return  # it paid for what another payment had bought
+        if refunding.ends_access(attempt, tx.refunds.of(order.order_no)):
+            self._take_back(tx, order, now)
+        elif ended:
+            self._restore(tx, order, now)
+
+    def _take_back(self, tx: Tx, order: Order, now: datetime) -> None:
+        """Take away what an order gave; repeats are harmless."""
+        self._deliveries.of(order.purpose, self._item(tx, order).kind).take_back(tx, order)
+        self._quoting.refunded(tx, order, now)
+
+    def _restore(self, tx: Tx, order: Order, now: datetime) -> None:
+        """Give it again, since its refund came to nothing."""
+        if order.owner:
+            course = self._item(tx, order)
+            self._deliveries.of(order.purpose, course.kind).restore(tx, order, course, now)
+
+    @staticmethod
+    def _item(tx: Tx, order: Order) -> Course:
+        course = tx.courses.get(order.course_id)
+        assert course is not None, "an order cannot exist without its item"
+        return course
+
+    def _move_refund(self, tx: Tx, refund: Refund, facts: RefundFacts, now: datetime) -> None:
         open_states = (*UNFINISHED, RefundState.REJECTED)
         if facts.status == "SUCCESS":
             if tx.refunds.move(refund.out_refund_no, RefundState.SUCCESS, open_states):
+                at = facts.success_time or now
+                tx.ledger.add(Movement.REFUND, refund.out_refund_no, refund.order_no, refund.amount_fen, at)
                 self._refund_succeeded(tx, refund, now)
         elif facts.status == "PROCESSING":
-            tx.refunds.move(refund.out_refund_no, RefundState.PROCESSING, (RefundState.NEW, RefundState.REJECTED))
-            if refund.state is RefundState.REJECTED:  # nobody would ask about it any more
+            asleep = (RefundState.REJECTED, RefundState.ABNORMAL)  # nobody would ask about these any more
+            tx.refunds.move(refund.out_refund_no, RefundState.PROCESSING, (RefundState.NEW, *asleep))
+            if refund.state in asleep:
                 tx.refunds.schedule(refund.out_refund_no, now + timedelta(seconds=REFUND_DELAYS[0]))
         elif facts.status in {"ABNORMAL", "CLOSED"}:
-            tx.refunds.move(refund.out_refund_no, RefundState(facts.status), open_states)
-            tx.anomalies.add(
-                f"refund_{facts.status.lower()}", refund.out_refund_no, "退款没有到账，请人工处理", now
-            )
+            kind = f"refund_{facts.status.lower()}"
+            if tx.refunds.move(refund.out_refund_no, RefundState(facts.status), open_states):
+                self._tell_of_refund(tx, REFUND_TOLD[facts.status], refund, now)
+            tx.anomalies.add(kind, refund.out_refund_no, "退款没有到账，请人工处理", now)
         if facts.status in {"SUCCESS", "ABNORMAL", "CLOSED"}:
             tx.refunds.schedule(refund.out_refund_no, None)
 
@@ -760,14 +785,14 @@ class Orders:
         whole = sum(e.amount_fen for e in done if e.state is RefundState.SUCCESS) >= attempt.total_fen
         if order.paid_attempt == attempt.out_trade_no:
             tx.orders.mark_refunded(order.order_no, whole=whole)
-            if whole:
-                self._take_back(tx, order, now)
-        if order.owner:
-            payload = {"title": order.title, "amount_fen": refund.amount_fen, "order_no": order.order_no}
-            tx.outbox.put("refunded", refund.out_refund_no, order.owner, payload, now, due=now)
+            invoicing.after_refund(tx, order.order_no, now)
+        if refund.note == refunding.BY_HAND:
+            tx.anomalies.add("refund_by_hand", refund.out_refund_no, "钱退到了商户账户，请另行转给付款人", now)
+        self._tell_of_refund(tx, "refund_by_hand" if refund.note == refunding.BY_HAND else "refunded", refund, now)
 
-    def _take_back(self, tx: Tx, order: Order, now: datetime) -> None:
-        course = tx.courses.get(order.course_id)
-        assert course is not None, "an order cannot exist without its item"
-        self._deliveries.of(order.purpose, course.kind).take_back(tx, order)
-        self._quoting.refunded(tx, order, now)
+    @staticmethod
+    def _tell_of_refund(tx: Tx, kind: str, refund: Refund, now: datetime) -> None:
+        order = tx.orders.get(refund.order_no)
+        if order is not None and order.owner:
+            payload = {"title": order.title, "amount_fen": refund.amount_fen, "order_no": order.order_no}
+            tx.outbox.put(kind, refund.out_refund_no, order.owner, payload, now, due=now)

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Protocol
 
+from bot.bills import Account, FundBill, TradeBill
 from bot.models import Notice, RefundFacts, Trade, TradeType
 
 BEIJING = timezone(timedelta(hours=8))  # the time of day of WeChat Pay and of the people who read ours
@@ -80,8 +81,20 @@ class PayGateway(Protocol):
         """Return what WeChat knows of the refund; None when it does not exist there."""
         ...
 
+    async def redirect_refund(self, refund_id: str, out_refund_no: str) -> RefundFacts:
+        """Send the money of an ABNORMAL refund to the merchant's own bank account instead."""
+        ...
+
     def read_notice(self, headers: Mapping[str, str], body: bytes) -> Notice:
         """Verify, decrypt and parse a notification. ``NoticeRefused`` unless it is genuine and fresh."""
+        ...
+
+    async def trade_bill(self, day: date) -> TradeBill | None:
+        """Return the trades of a Beijing day, None without any. ``BillNotReady``, ``BillUnreadable``."""
+        ...
+
+    async def fund_bill(self, day: date, account: Account) -> FundBill | None:
+        """Return the movements of funds of a Beijing day, None without any. Errors as ``trade_bill``."""
         ...
 
 

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from bot.models import ANONYMOUS, Order, OrderState
+from bot.models import ANONYMOUS, Order, OrderState, Refund
 from bot.store import Store, Tx
 from recsys.profile import Profile
 
@@ -30,6 +30,7 @@ def copy_of(tx: Tx, openid: str, now: datetime) -> dict[str, Any] | None:
     if known is None:
         return None
     follower = {**asdict(known.follower), "interests": liked(known.profile, now)}
+    orders = tx.orders.of(openid, limit=EVERY)
     return {
         "follower": follower,
         "profile": json.loads(known.profile or "{}"),
@@ -48,8 +49,15 @@ def copy_of(tx: Tx, openid: str, now: datetime) -> dict[str, Any] | None:
         "broadcasts": [
             {"content": content, "at": at, "state": state} for content, at, state in tx.broadcasts.of(openid)
         ],
-        "orders": [asdict(order) for order in tx.orders.of(openid, limit=EVERY)],
+        "invoices": [asdict(each) for each in tx.invoices.of(openid)],
+        "orders": [asdict(order) for order in orders],
+        "refunds": [_refund(each) for order in orders for each in tx.refunds.of(order.order_no)],
     }
+
+
+def _refund(refund: Refund) -> dict[str, Any]:
+    internal = {"out_trade_no", "request", "tries", "next_query_at", "refund_id"}
+    return {name: value for name, value in asdict(refund).items() if name not in internal}
 
 
 def liked(profile: str, now: datetime) -> list[str]:
@@ -79,6 +87,7 @@ def forget(tx: Tx, openid: str) -> int:
     The caller has made sure that nothing is ``unsettled``.
     """
     kept = len(tx.orders.of(openid, limit=EVERY))
+    tx.invoices.forget(openid)
     alias = f"{ANONYMOUS}{secrets.token_hex(10)}"
     tx.orders.anonymise(openid, alias)
     tx.groups.anonymise(openid, alias)

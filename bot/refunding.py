@@ -1,21 +1,24 @@
-"""Which payment a refund gives back, and whether one may begin: the rules alone, without WeChat.
+"""Which payment a refund gives back, whether one may begin, and when it ends the access: rules, without WeChat.
 
 An order has one payment that bought the course; it may have others, which went back by themselves or should have.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.errors import NotAllowed, NotFound
 from bot.models import Attempt, AttemptState, Order, Refund, RefundState
+from bot.ports import PayGateway
 from bot.store import Tx
 
 UNFINISHED = (RefundState.NEW, RefundState.PROCESSING, RefundState.ABNORMAL)
-DEAD = (RefundState.CLOSED, RefundState.REJECTED)
+ACCEPTED = (RefundState.PROCESSING, RefundState.SUCCESS, RefundState.ABNORMAL)
+DEAD = (RefundState.CLOSED, RefundState.REJECTED, RefundState.DECLINED)
 BETWEEN_REFUNDS = timedelta(seconds=60)
+BY_HAND = "MERCHANT_BANK_CARD"  # the note of one that went to our own account, to be paid on by a person
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +40,9 @@ class Refundable:
         return self.attempt.out_trade_no != self.order.paid_attempt
 
     @property
-    def unfinished(self) -> bool:
-        """Whether a refund of it has begun and nobody knows yet how it ends."""
-        return any(each.state in UNFINISHED for each in self.refunds)
+    def begun(self) -> Refund | None:
+        """The refund of it that has begun, or waits for an admin, and whose end nobody knows yet."""
+        return next((each for each in self.refunds if each.state in (*UNFINISHED, RefundState.REQUESTED)), None)
 
 
 def find(tx: Tx, order_no: str, payment: str = "") -> Refundable:
@@ -65,8 +68,8 @@ def find(tx: Tx, order_no: str, payment: str = "") -> Refundable:
         raise NotAllowed(_which(order_no, left))
     if left:
         return left[0]
-    if any(each.unfinished for each in paid):
-        raise NotAllowed(_not_finished(order_no))
+    if begun := next((each.begun for each in paid if each.begun), None):
+        raise NotAllowed(_not_finished(begun))
     raise NotAllowed(f"订单 {order_no} 已经全部退款，没有可退的钱")
 
 
@@ -81,14 +84,84 @@ def returned(tx: Tx, order: Order) -> bool:
 
 def check_moment(found: Refundable, now: datetime) -> None:
     """Refuse while another refund of the payment is unfinished, or too fresh for WeChat to take a second one."""
-    if found.unfinished:
-        raise NotAllowed(_not_finished(found.order.order_no))
-    if any(now - each.created_at < BETWEEN_REFUNDS for each in found.refunds):
+    if found.begun is not None:
+        raise NotAllowed(_not_finished(found.begun))
+    if too_soon(found.refunds, now):
         raise NotAllowed("两笔退款之间至少间隔 60 秒，请稍后再试")
 
 
-def _not_finished(order_no: str) -> str:
-    return f"上一笔退款还没有结果，请先用 orders sync {order_no} 查询"
+def too_soon(refunds: Iterable[Refund], now: datetime) -> bool:
+    """Tell whether WeChat would find another refund of the payment too soon after these."""
+    unheard = (RefundState.REQUESTED, RefundState.DECLINED)
+    return any(now - each.began_at < BETWEEN_REFUNDS for each in refunds if each.state not in unheard)
+
+
+def ends_access(attempt: Attempt, refunds: Iterable[Refund]) -> bool:
+    """Tell whether what WeChat has accepted of a payment's refunds ends what the payment gave.
+
+    It does when it is the whole amount, or when one of them gives the course up. What only waits for an admin, or
+    came to nothing, ends no access.
+    """
+    accepted = [e for e in refunds if e.out_trade_no == attempt.out_trade_no and e.state in ACCEPTED]
+    whole = sum(each.amount_fen for each in accepted) >= attempt.total_fen
+    return whole or any(each.gives_up for each in accepted)
+
+
+def bought(tx: Tx, order: Order) -> Refundable | None:
+    """Return the payment that bought the order's course; None when there is none."""
+    attempt = tx.attempts.get(order.paid_attempt) if order.paid_attempt else None
+    if attempt is None:
+        return None
+    refunds = tx.refunds.of(order.order_no)
+    return Refundable(order, attempt, tuple(e for e in refunds if e.out_trade_no == attempt.out_trade_no))
+
+
+def begin(
+    tx: Tx,
+    gateway: PayGateway,
+    attempt: Attempt,
+    amount_fen: int,
+    reason: str,
+    now: datetime,
+    *,
+    state: RefundState = RefundState.NEW,
+    origin: str = "",
+    gives_up: bool = False,
+    basis: str = "",
+) -> Refund:
+    """Write a refund down, with the very request that WeChat will get; the caller has made sure that it may be."""
+    number = f"R{attempt.out_trade_no}{len(tx.refunds.of(attempt.order_no)) + 1:02d}"
+    request = gateway.refund_request(
+        out_trade_no=attempt.out_trade_no,
+        out_refund_no=number,
+        refund_fen=amount_fen,
+        total_fen=attempt.total_fen,
+        reason=reason,
+    )
+    refund = Refund(
+        out_refund_no=number,
+        out_trade_no=attempt.out_trade_no,
+        order_no=attempt.order_no,
+        amount_fen=amount_fen,
+        reason=reason,
+        request=request,
+        state=state,
+        created_at=now,
+        next_query_at=now if state is RefundState.NEW else None,
+        origin=origin,
+        gives_up=gives_up,
+        basis=basis,
+    )
+    tx.refunds.add(refund)
+    return refund
+
+
+def _not_finished(refund: Refund) -> str:
+    if refund.state is RefundState.REQUESTED:
+        no = refund.out_refund_no
+        decide = f"用 refunds approve {no} 同意，或 refunds reject {no} --reason 原因 拒绝"
+        return f"学员已申请退款 {no}，还没有审核；{decide}"
+    return f"上一笔退款还没有结果，请先用 orders sync {refund.order_no} 查询"
 
 
 def _which(order_no: str, left: Sequence[Refundable]) -> str:

@@ -30,6 +30,8 @@ from bot.outbox import Outbox
 from bot.ports import Clock, Messenger, Notifier, OAuth, PayGateway, SystemClock
 from bot.reach.hours import QuietHours
 from bot.reach.service import Reach
+from bot.reconciling import Reconciling
+from bot.refunds import Refunds
 from bot.store import SqliteStore, Store
 from bot.suggestions import Suggestions
 from bot.tagging import Tagging, read_rules
@@ -56,6 +58,8 @@ class Shop:
     broadcasts: Broadcasts
     gifts: Gifts
     coupons: Coupons
+    refunds: Refunds
+    reconciling: Reconciling
 
     def close(self) -> None:
         """Let go of the database."""
@@ -103,6 +107,7 @@ def open_shop(
         # The credit is a share of the price so far, and a coupon takes off what is left.
         quoting=Quoting([PlanOffer(), GroupPrice(), Limited(), BundleCredit(), coupons]),
         deliveries=deliveries,
+        refund=config.refund,
     )
     reach = Reach(
         messenger or account,
@@ -116,8 +121,10 @@ def open_shop(
     texts = Texts(config.chat, store, clock)
     outbox = Outbox(store, reach, clock, tell=tell)
     tagging = Tagging(store, TagCalls(account), clock, suggestions, config.tags)
+    reconciling = Reconciling(store, gateway, clock, orders, app_id=config.wechat.app_id)
     broadcasts = Broadcasts(store, MassCalls(account), clock, suggestions, config.broadcast)
-    gifts = Gifts(store, orders, clock, deliveries)
+    reason = config.refund.reason_over
+    gifts = Gifts(store, orders, clock, deliveries, reason)
     jobs = Jobs(
         store,
         clock,
@@ -129,8 +136,9 @@ def open_shop(
         counters=counters,
         pause_seconds=config.recsys.refresh_seconds,
         keep_unfollowed=timedelta(days=config.chat.keep_unfollowed_days),
-        money_rounds=(GroupBuying(store, orders, clock).run_due, gifts.run_due),
+        money_rounds=(GroupBuying(store, orders, clock, reason).run_due, gifts.run_due),
         tag=tagging.level_if_due,
+        reconciling=reconciling if config.pay.enabled else None,
     )
     orders.on_news(jobs.wake)
     return Shop(
@@ -149,4 +157,6 @@ def open_shop(
         broadcasts,
         gifts,
         coupons,
+        Refunds(store, orders, gateway, clock, config.refund),
+        reconciling,
     )

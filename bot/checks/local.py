@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from bot import doors
+from bot.anomalies import advice
 from bot.checks.finding import Finding
 from bot.config import REQUIRED_TO_SELL, Config, require_serving, unofficial_hosts
 from bot.errors import ConfigError, StoreError, TextsWrong
@@ -68,7 +69,9 @@ def _database(path: str) -> list[Finding]:
         missing = Finding("database", False, f"还没有数据库 {path}", advice)
         return [missing, _room(path), Finding("catalogue", None, "等有了数据库再看")]
     found = _file(path)
-    return [found, _room(path), _catalogue(path) if found.ok else Finding("catalogue", None, "等数据库好了再看")]
+    if not found.ok:
+        return [found, _room(path), Finding("catalogue", None, "等数据库好了再看")]
+    return [found, _room(path), _catalogue(path), _anomalies(path)]
 
 
 def _file(path: str) -> Finding:
@@ -118,6 +121,18 @@ def _catalogue(path: str) -> Finding:
         advice = "专栏用 bundles set 放课，会员用 members set 写月数；在那之前没人买得了"
         return Finding("catalogue", False, f"在售的专栏或会员是空的：{'、'.join(found.empty[:SHOWN])}", advice)
     return Finding("catalogue", True, f"在售 {found.published} 门课，都有课时")
+
+
+def _anomalies(path: str) -> Finding:
+    try:
+        waiting = health.open_anomalies(path, seconds=STORE_SECONDS)
+    except StoreError as error:
+        return Finding("anomalies", False, str(error), "等数据库好了再看")
+    if not waiting:
+        return Finding("anomalies", True, "没有待处理的账目异常")
+    names = "、".join(dict.fromkeys(advice(each.kind).name for each in waiting))
+    told = "用 anomalies list 看每一条和下一步，处理好后用 anomalies resolve 登记"
+    return Finding("anomalies", False, f"{len(waiting)} 条账目异常等人处理：{names}", told)
 
 
 def merchant(config: Config, clock: Clock) -> tuple[Finding, WeChatPay | None]:

@@ -95,6 +95,14 @@ class BundleDelivery:
         """Take back what this order gave, and nothing that came another way."""
         tx.entitlements.revoke_order(order.openid, order.order_no)
 
+    def restore(self, tx: Tx, order: Order, course: Course, now: datetime) -> None:
+        """Give the bundle and its courses again."""
+        at = order.paid_at or now
+        tx.entitlements.grant(Entitlement(order.openid, course.course_id, "order", order.order_no, at))
+        for each in courses_in(tx, course.course_id):
+            if each.course_id not in credited(order):
+                _add(tx, order, each, at)
+
 
 def _add(tx: Tx, order: Order, course: Course, now: datetime) -> bool:
     source = "bundle" if order.amount_fen else "free"

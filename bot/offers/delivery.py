@@ -37,6 +37,10 @@ class Delivery(Protocol):
         """Take back what the order gave; repeats are harmless."""
         ...
 
+    def restore(self, tx: Tx, order: Order, course: Course, now: datetime) -> None:
+        """Give it again without a word, since its refund came to nothing."""
+        ...
+
 
 class CourseDelivery:
     """One course for the buyer."""
@@ -59,6 +63,11 @@ class CourseDelivery:
     def take_back(self, tx: Tx, order: Order) -> None:
         """Take back what this order gave, and nothing that came another way."""
         tx.entitlements.revoke(order.openid, order.course_id, order.order_no)
+
+    def restore(self, tx: Tx, order: Order, course: Course, now: datetime) -> None:
+        """Give the course again."""
+        granted = Entitlement(order.openid, course.course_id, _source(order), order.order_no, order.paid_at or now)
+        tx.entitlements.grant(granted)
 
 
 def _source(order: Order) -> str:

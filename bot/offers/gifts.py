@@ -19,7 +19,6 @@ from bot.store.gifts import Gift, GiftState
 
 log = logging.getLogger("zhike.gifts")
 LONGEST_GREETING = 60
-REASON = "礼物没有人领取，原路退回"
 
 
 class Claiming(StrEnum):
@@ -68,14 +67,27 @@ class GiftDelivery:
             self._deliveries.of(Purpose.OWN, kind).take_back(tx, replace(order, openid=gift.claimed_by))
         tx.gifts.move(order.order_no, GiftState.RETURNED, (GiftState.OPEN, GiftState.CLAIMED, GiftState.RETURN))
 
+    def restore(self, tx: Tx, order: Order, course: Course, now: datetime) -> None:
+        """Give the item again to whoever claimed it, else let it be claimed; what is over is to be paid back."""
+        gift = tx.gifts.of_order(order.order_no)
+        if gift is None or gift.state is not GiftState.RETURNED:
+            return
+        over = gift.expires_at is not None and gift.expires_at <= now
+        to = GiftState.CLAIMED if gift.claimed_by else GiftState.RETURN if over else GiftState.OPEN
+        tx.gifts.move(order.order_no, to, (GiftState.RETURNED,))
+        if gift.claimed_by:
+            delivery = self._deliveries.of(Purpose.OWN, course.kind)
+            delivery.restore(tx, replace(order, openid=gift.claimed_by), course, now)
+
 
 class Gifts:
     """The service of gifts: claiming, and the end of those that nobody claims."""
 
-    def __init__(self, store: Store, orders: Refunder, clock: Clock, deliveries: Deliveries) -> None:
+    def __init__(self, store: Store, orders: Refunder, clock: Clock, deliveries: Deliveries, reason: str) -> None:
         self._store = store
         self._orders = orders
         self._clock = clock
+        self._reason = reason
         self._deliveries = deliveries
 
     def claim(self, tx: Tx, token: str, openid: str, now: datetime) -> Claimed:
@@ -114,7 +126,7 @@ class Gifts:
         assert order is not None, "a gift cannot exist without its order"
         if order.amount_fen and not await self._store.read(lambda tx: refunding.returned(tx, order)):
             try:
-                await self._orders.refund(order_no, None, REASON, payment=order.paid_attempt)
+                await self._orders.refund(order_no, None, self._reason, payment=order.paid_attempt)
             except NotAllowed as error:  # an earlier refund of a part is not through: the next round goes on
                 log.info("gift.refund_waits no=%s why=%s", order_no, error)
                 return

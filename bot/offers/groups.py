@@ -25,7 +25,6 @@ from bot.store.groups import Deal, Group, GroupState, Seat, SeatState
 log = logging.getLogger("zhike.groups")
 SMALLEST, LARGEST = 2, 100
 LONGEST_HOURS = 24 * 30
-REASON = "拼团结束，原路退回"
 LETTERS = string.ascii_letters + string.digits
 LEAST_TIME = timedelta(minutes=2)  # what a joiner needs to pay
 
@@ -176,14 +175,25 @@ class GroupDelivery:
         tx.groups.move_seat(order.order_no, SeatState.FREED, (SeatState.TAKEN, SeatState.RETURN))
         _close_if_empty(tx, order.ref)
 
+    def restore(self, tx: Tx, order: Order, course: Course, now: datetime) -> None:
+        """Give a member of a full group the course again; any other seat's money is to go back after all."""
+        group = tx.groups.get(order.ref)
+        full = group is not None and group.state is GroupState.FULL
+        to = SeatState.TAKEN if full else SeatState.RETURN
+        if tx.groups.move_seat(order.order_no, to, (SeatState.FREED,)) and full:
+            tx.entitlements.grant(
+                Entitlement(order.openid, course.course_id, "order", order.order_no, order.paid_at or now)
+            )
+
 
 class GroupBuying:
     """The service of groups: deals by admins, leaving by members, and the end of groups by the clock."""
 
-    def __init__(self, store: Store, orders: Refunder, clock: Clock) -> None:
+    def __init__(self, store: Store, orders: Refunder, clock: Clock, reason: str) -> None:
         self._store = store
         self._orders = orders
         self._clock = clock
+        self._reason = reason
 
     async def run_due(self) -> int:
         """Let the groups fail whose time is over, and send back the money of seats; returns how many those were.
@@ -203,7 +213,7 @@ class GroupBuying:
         assert order is not None, "a seat cannot exist without its order"
         if not await self._store.read(lambda tx: refunding.returned(tx, order)):
             try:
-                await self._orders.refund(order_no, None, REASON, payment=order.paid_attempt)
+                await self._orders.refund(order_no, None, self._reason, payment=order.paid_attempt)
             except NotAllowed as error:  # an earlier refund of a part is not through: the next round goes on
                 log.info("group.refund_waits no=%s why=%s", order_no, error)
                 return

@@ -59,6 +59,11 @@ class MembershipDelivery:
         """End the months of this order now, or never let them begin; those of other orders stay and move up."""
         take_back(tx, order.order_no, self._clock.now())
 
+    def restore(self, tx: Tx, order: Order, _course: Course, _now: datetime) -> None:
+        """Give the months again, in the place where they stood."""
+        if tx.memberships.reinstate(order.order_no):
+            _arrange(tx, order.openid)
+
 
 def take_back(tx: Tx, order_no: str, now: datetime) -> bool:
     """End what an order bought; False when there is nothing left of it."""

@@ -37,6 +37,12 @@ KINDS: Mapping[str, Manner] = {
     "group_failed": Manner(quiet=True),
     "gift_returned": Manner(quiet=True),
     "gift_claimed": Manner(quiet=True),
+    "refund_approved": Manner(quiet=True),
+    "refund_declined": Manner(quiet=True),
+    "refund_failed": Manner(quiet=True),
+    "refund_delayed": Manner(quiet=True),
+    "refund_by_hand": Manner(quiet=True),
+    "invoice_issued": Manner(quiet=True),
     "note": Manner(quiet=True, rationed=True),  # an operator's word; WeChat forbids templates for such
 }
 

@@ -13,6 +13,7 @@ _PREPAY_SECONDS = 2 * 3600
 _DEFAULT_LIFE = 7 * 86400
 _REFUND_GAP = 60
 _MAX_REFUNDS = 50
+_REFUND_LIFE = 365 * 86400
 
 
 class PayRefusal(Exception):
@@ -42,6 +43,7 @@ class Refund:
     created: float
     status: str
     refund_id: str
+    account: str = ""  # where an abnormal one was sent to instead
 
 
 @dataclass
@@ -213,12 +215,24 @@ class TradeBook:
             raise PayRefusal(400, "INVALID_REQUEST", "订单金额与支付时不一致")
         if trade.refunded + amount["refund"] > trade.total:
             raise PayRefusal(400, "INVALID_REQUEST", "退款金额大于可退金额")
+        if now - trade.paid_at > _REFUND_LIFE:
+            raise PayRefusal(400, "INVALID_REQUEST", "交易时间超过一年，不能退款")
         if len(trade.refunds) >= _MAX_REFUNDS:
             raise PayRefusal(403, "RULE_LIMIT", "退款次数超限")
         if any(now - each.created < _REFUND_GAP for each in trade.refunds.values()):
             raise PayRefusal(429, "FREQUENCY_LIMITED", "同一订单两次退款须间隔 1 分钟")
         refund = Refund(number, request, amount["refund"], now, status, "503" + secrets.token_hex(12))
         trade.refunds[number] = refund
+        return trade, refund
+
+    def redirect(self, refund_id: str, out_refund_no: str, account: str) -> tuple[Trade, Refund]:
+        """Send an ABNORMAL refund on its way again, to another account."""
+        trade, refund = self.find_refund(out_refund_no)
+        if refund.refund_id != refund_id:
+            raise PayRefusal(404, "RESOURCE_NOT_EXISTS", "退款单不存在")
+        if refund.status != "ABNORMAL":
+            raise PayRefusal(400, "INVALID_REQUEST", "退款单不是异常状态，不能发起异常退款")
+        refund.status, refund.account = "PROCESSING", account
         return trade, refund
 
     def find_refund(self, out_refund_no: str) -> tuple[Trade, Refund]:
@@ -260,7 +274,7 @@ def refund_facts(trade: Trade, refund: Refund, now: float) -> dict[str, Any]:
         "transaction_id": trade.transaction_id,
         "out_trade_no": trade.out_trade_no,
         "channel": "ORIGINAL",
-        "user_received_account": "支付用户零钱",
+        "user_received_account": "商户结算银行账户" if refund.account == "MERCHANT_BANK_CARD" else "支付用户零钱",
         "create_time": rfc3339(refund.created),
         "status": refund.status,
         "amount": {

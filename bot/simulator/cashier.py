@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.simulator import crypto
+from bot.simulator.bills import Fund
 from bot.simulator.book import PayRefused, Refund, Trade
 from bot.simulator.notices import Headers, Notices
 from bot.simulator.stage import Stage
@@ -119,6 +120,18 @@ class Cashier:
         if concurrent:
             return list(await asyncio.gather(*(self._notices.post(url, headers, body) for _ in range(times))))
         return [await self._notices.post(url, headers, body) for _ in range(times)]
+
+    def move_funds(
+        self,
+        number: str,
+        amount: int,
+        business: str = "商家转账",
+        *,
+        income: bool = False,
+        account: str = "OPERATION",
+    ) -> None:
+        """Let funds move that no trade explains, so that the fund-flow bill of this day tells of it."""
+        self._stage.bills.funds.append(Fund(self._stage.now(), number, business, amount, income, account))
 
     async def settle_refund(self, out_refund_no: str, status: str) -> Refund:
         """Bring a refund to `status` (SUCCESS, ABNORMAL, CLOSED) and send its notice."""

@@ -48,12 +48,27 @@ class Faults:
     pay_lost_before: int = 0
     pay_lost_after: int = 0  # an order made, closed or refunded, and the answer lost
     refunds_refused: int = 0  # next n refund requests: 403 NO_AUTH, and nothing was done
+    refunds_no_money: int = 0  # next n refund requests: 403 NOT_ENOUGH, and nothing was done
+    refunds_busy: int = 0  # next n refund requests: 429 FREQUENCY_LIMITED, and nothing was done
+    refunds_busy_taken: int = 0  # next n refund requests: 429 FREQUENCY_LIMITED, and taken all the same
     signtest_replies: int = 0  # next n 2xx answers carry a WECHATPAY/SIGNTEST signature
     refund_status: Literal["PROCESSING", "ABNORMAL", "CLOSED"] | None = (
         None  # where new refunds end, instead of SUCCESS
     )
+    redirected_status: Literal["PROCESSING", "ABNORMAL", "CLOSED"] | None = (
+        None  # where refunds end that were sent to the merchant's own account, instead of SUCCESS
+    )
     paid_before_answer: int = 0  # next n JSAPI orders: paid and notified before the order call is answered
     paid_after_close: int = 0  # next n closes: answered 204, and then the payment and its notice arrive
+
+    # bills
+    bill_creating: int = 0  # next n questions for a bill: 400 STATEMENT_CREATING
+    bill_broken: int = 0  # next n bills: the hash is not that of the file
+    bill_totals_off: int = 0  # next n trade bills: the totals count one trade too many
+    bill_extra_trade: str = ""  # trade bills hold a payment of that out_trade_no, which nobody made
+    bill_missing_trade: str = ""  # trade bills leave out the payment of that out_trade_no
+    bill_wrong_amount: str = ""  # trade bills name one fen too much for that out_trade_no
+    bill_extra_refund: str = ""  # trade bills hold a refund of that out_refund_no, which nobody asked for
 
     # both APIs
     hang: float = 0.0  # seconds a lost answer is waited for before the connection drops

@@ -6,16 +6,16 @@ import re
 import secrets
 from collections.abc import Callable, Coroutine
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
-from bot.simulator import crypto
+from bot.simulator import bills, crypto
 from bot.simulator.book import PayRefusal, PayRefused, Trade, refund_facts
 from bot.simulator.http import ApiHandler, utf8_json
 from bot.simulator.notices import Notices, signtest
-from bot.simulator.payrules import check_close, check_echo, check_order, check_refund
+from bot.simulator.payrules import check_close, check_echo, check_order, check_redirect, check_refund
 from bot.simulator.stage import Stage
 
-Answer = tuple[int, dict[str, Any] | None]  # status and JSON; None for an empty 204
+Answer = tuple[int, dict[str, Any] | bytes | None]  # status and JSON; a file; None for an empty 204
 
 _SCHEME = "WECHATPAY2-SHA256-RSA2048"
 _PART = re.compile(r'(mchid|nonce_str|signature|timestamp|serial_no)="([^"]*)"')
@@ -161,17 +161,84 @@ class MchHandler(ApiHandler):
         check_refund(body)
         if stage.faults.take("refunds_refused"):
             raise PayRefusal(403, "NO_AUTH", "商户号没有退款权限")
+        if stage.faults.take("refunds_no_money"):
+            raise PayRefusal(403, "NOT_ENOUGH", "基本账户余额不足，请充值后重新发起")
+        if stage.faults.take("refunds_busy"):
+            raise _busy()
         trade, refund = stage.book.refund(body, "PROCESSING", stage.now())
         told = refund_facts(trade, refund, stage.now())
         if refund.status == "PROCESSING":
             refund.status = stage.faults.refund_status or "SUCCESS"
             if refund.status != "PROCESSING":
                 await self.notices.tell_refunded(trade, refund, wait=False)
+        if stage.faults.take("refunds_busy_taken"):
+            raise _busy()
+        return _OK, told
+
+    async def redirect_refund(self, refund_id: str) -> Answer:
+        """POST /v3/refund/domestic/refunds/{refund_id}/apply-abnormal-refund: accepted as PROCESSING."""
+        stage, body = self.stage, self._json()
+        check_redirect(body)
+        trade, refund = stage.book.redirect(refund_id, body["out_refund_no"], body["type"])
+        told = refund_facts(trade, refund, stage.now())
+        refund.status = stage.faults.redirected_status or "SUCCESS"
+        if refund.status != "PROCESSING":
+            await self.notices.tell_refunded(trade, refund, wait=False)
         return _OK, told
 
     async def query_refund(self, out_refund_no: str) -> Answer:
         """GET /v3/refund/domestic/refunds/{n}."""
         return _OK, refund_facts(*self.stage.book.find_refund(out_refund_no), self.stage.now())
+
+    async def trade_bill(self) -> Answer:
+        """GET /v3/bill/tradebill?bill_date=…&bill_type=…&tar_type=GZIP."""
+        asked = self._bill_query({"bill_date", "bill_type", "tar_type"})
+        if asked.get("bill_type", "ALL") != "ALL":
+            raise PayRefusal(400, "PARAM_ERROR", "这里只有 bill_type=ALL 的账单")
+        moves = self._moves(asked)
+        if not moves:
+            raise PayRefusal(400, "NO_STATEMENT_EXIST", "账单不存在")
+        settings, off = self.stage.settings, self.stage.faults.take("bill_totals_off")
+        return self._bill(bills.trade_file(moves, settings.app_id, settings.mch_id, totals_off=off))
+
+    async def fund_bill(self) -> Answer:
+        """GET /v3/bill/fundflowbill?bill_date=…&account_type=…&tar_type=GZIP."""
+        asked = self._bill_query({"bill_date", "account_type", "tar_type"})
+        account = asked.get("account_type", "BASIC")
+        if account not in {"BASIC", "OPERATION", "FEES"}:
+            raise PayRefusal(400, "PARAM_ERROR", "account_type 不正确")
+        moves = self._moves(asked)
+        moves = moves if account == "BASIC" else []
+        day = bills.check_day(asked["bill_date"], self.stage.now())
+        funds = bills.funds_on(self.stage.bills.funds, day, account)
+        if not moves and not funds:
+            raise PayRefusal(400, "NO_STATEMENT_EXIST", "账单不存在")
+        return self._bill(bills.fund_file(moves, funds))
+
+    async def bill_file(self) -> Answer:
+        """GET /v3/billdownload/file?token=…; the answer is the packed file, and never signed."""
+        token = dict(parse_qsl(self.request.query)).get("token", "")
+        return _OK, self.stage.bills.fetch(token, self.stage.now())
+
+    def _bill_query(self, names: set[str]) -> dict[str, str]:
+        """Return the query of a question for a bill, which must be asked as the reference page says."""
+        pairs = parse_qsl(self.request.query, keep_blank_values=True)
+        asked = dict(pairs)
+        if len(asked) != len(pairs) or not set(asked) <= names or "bill_date" not in asked:
+            raise PayRefusal(400, "PARAM_ERROR", "参数不正确：需要 bill_date，可以有 " + "、".join(sorted(names)))
+        if asked.get("tar_type") != "GZIP":
+            raise PayRefusal(400, "PARAM_ERROR", "tar_type 应为 GZIP")
+        if self.stage.faults.take("bill_creating"):
+            raise PayRefusal(400, "STATEMENT_CREATING", "账单生成中")
+        return asked
+
+    def _moves(self, asked: dict[str, str]) -> list[bills.Move]:
+        day = bills.check_day(asked["bill_date"], self.stage.now())
+        return bills.moves_of(self.stage.book.all(), day, self.stage.faults)
+
+    def _bill(self, text: str) -> Answer:
+        kept = self.stage.bills.keep(text, self.stage.now(), broken=self.stage.faults.take("bill_broken"))
+        return _OK, {**kept, "download_url": self.stage.url + kept["download_url"]}
 
     async def echo(self) -> Answer:
         """POST /v3/security/echo."""
@@ -194,7 +261,10 @@ class MchHandler(ApiHandler):
     def _refuse(self, refusal: PayRefusal) -> None:
         self.answer(refusal.status, utf8_json({"code": refusal.code, "message": refusal.message}), _JSON)
 
-    def _reply(self, status: int, told: dict[str, Any] | None) -> None:
+    def _reply(self, status: int, told: dict[str, Any] | bytes | None) -> None:
+        if isinstance(told, bytes):
+            self.answer(status, told, "application/x-gzip")
+            return
         body = b"" if told is None else utf8_json(told)
         wrong = signtest() if self.stage.faults.take("signtest_replies") else None
         for name, value in self.notices.headers(body, signature=wrong).items():
@@ -207,6 +277,10 @@ def _sign_error(message: str) -> PayRefusal:
     return PayRefusal(401, "SIGN_ERROR", message)
 
 
+def _busy() -> PayRefusal:
+    return PayRefusal(429, "FREQUENCY_LIMITED", "频率超限")
+
+
 _CALLS: list[tuple[str, re.Pattern[str], Callable[..., Coroutine[Any, Any, Answer]]]] = [
     ("POST", re.compile(r"/v3/pay/transactions/(jsapi|native)"), MchHandler.place),
     ("GET", re.compile(r"/v3/pay/transactions/out-trade-no/([^/]+)"), MchHandler.query),
@@ -214,5 +288,13 @@ _CALLS: list[tuple[str, re.Pattern[str], Callable[..., Coroutine[Any, Any, Answe
     ("POST", re.compile(r"/v3/pay/transactions/out-trade-no/([^/]+)/close"), MchHandler.close),
     ("POST", re.compile(r"/v3/refund/domestic/refunds"), MchHandler.refund),
     ("GET", re.compile(r"/v3/refund/domestic/refunds/([^/]+)"), MchHandler.query_refund),
+    (
+        "POST",
+        re.compile(r"/v3/refund/domestic/refunds/([^/]+)/apply-abnormal-refund"),
+        MchHandler.redirect_refund,
+    ),
+    ("GET", re.compile(r"/v3/bill/tradebill"), MchHandler.trade_bill),
+    ("GET", re.compile(r"/v3/bill/fundflowbill"), MchHandler.fund_bill),
+    ("GET", re.compile(r"/v3/billdownload/file"), MchHandler.bill_file),
     ("POST", re.compile(r"/v3/security/echo"), MchHandler.echo),
 ]

@@ -82,6 +82,16 @@ def check_refund(body: Mapping[str, Any]) -> None:
     _check_currency(amount["currency"])
 
 
+def check_redirect(body: Mapping[str, Any]) -> None:
+    """Refuse a malformed wish to send an abnormal refund to another account; card numbers must be encrypted."""
+    card = {"bank_type", "bank_account", "real_name"} if body.get("type") == "USER_BANK_CARD" else set()
+    _check_names(body, {"out_refund_no", "type"} | card, set())
+    _check_pattern("out_refund_no", body["out_refund_no"], r"[0-9A-Za-z_\-|*@]{1,64}")
+    _check_pattern("type", body["type"], "USER_BANK_CARD|MERCHANT_BANK_CARD")
+    for name in card - {"bank_type"}:
+        _check_pattern(name, body[name], r"[0-9A-Za-z+/]{300,}={0,2}")
+
+
 def check_close(body: Mapping[str, Any], mch_id: str) -> None:
     """Refuse a close request that says anything but the merchant's own number."""
     _check_names(body, {"mchid"}, set())

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from tornado.httpclient import AsyncHTTPClient
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
 
+from bot.simulator.bills import Bills
 from bot.simulator.book import TradeBook
 from bot.simulator.faults import Faults
 from bot.simulator.massbook import MassBook
@@ -62,6 +63,7 @@ class Stage:
         self.credentials = Credentials.of(self.keys)
         self.people = People(self.settings.app_id)
         self.book = TradeBook()
+        self.bills = Bills()
         self.notes = Notes()
         self.qrcodes = Codes()
         self.push: Push = _nobody
@@ -119,6 +121,7 @@ class Stage:
         self.faults.clear()
         self.stable_token, self.ticket = "", ("", 0.0)
         self.book.clear()
+        self.bills.clear()
         self.notes.sent.clear()
         self.qrcodes.clear()
         self.tags.clear()

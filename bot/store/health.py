@@ -12,7 +12,7 @@ from urllib.parse import quote
 from sqlite_utils import Database
 
 from bot.errors import StoreError
-from bot.models import CourseStatus, Kind
+from bot.models import Anomaly, CourseStatus, Kind
 from bot.store.migrations import migrations
 from bot.store.rows import Rows
 from bot.store.tx import Tx
@@ -67,6 +67,12 @@ def stock(path: str, *, seconds: float) -> Stock:
             tuple(each for each in courses if not tx.lessons.of(each)),
             tuple(each.course_id for each in items if each.course_id not in filled),
         )
+
+
+def open_anomalies(path: str, *, seconds: float) -> tuple[Anomaly, ...]:
+    """Return what waits for a person. ``StoreError`` when the tables cannot be read."""
+    with _opened(path, seconds) as connection:
+        return tuple(Tx(Rows(connection)).anomalies.open())
 
 
 @contextmanager

@@ -94,6 +94,11 @@ class Memberships:
             )
         )
 
+    def reinstate(self, order_no: str) -> bool:
+        """Note that what was taken back is theirs again."""
+        sql = "update memberships set revoked_at = null where order_no = ? and revoked_at is not null"
+        return bool(self._rows.run(sql, order_no))
+
     def place(self, memberships: Iterable[Membership]) -> None:
         """Keep from when to when each holds; its end is to be told anew."""
         self._rows.run_many(

@@ -33,9 +33,12 @@ ATTEMPT = (
     " transaction_id, tries, next_query_at"
 )
 REFUND = (
-    "out_refund_no, out_trade_no, order_no, amount_fen, reason, request, state, created_at, tries, next_query_at"
+    "out_refund_no, out_trade_no, order_no, amount_fen, reason, request, state, created_at, tries, next_query_at,"
+    " origin, gives_up, basis, note, refund_id, decided_at"
 )
 GRANT = "openid, course_id, source, order_no, granted_at"
+
+ANOMALY = "id, kind, key, detail, created_at, resolved_at, note"
 
 
 def _order(row: Row) -> Order:
@@ -88,11 +91,21 @@ def _refund(row: Row) -> Refund:
         created_at=instant(row[7]),
         tries=row[8],
         next_query_at=instant_or_none(row[9]),
+        origin=row[10],
+        gives_up=bool(row[11]),
+        basis=row[12],
+        note=row[13],
+        refund_id=row[14],
+        decided_at=instant_or_none(row[15]),
     )
 
 
 def _entitlement(row: Row) -> Entitlement:
     return Entitlement(row[0], row[1], row[2], row[3], instant(row[4]))
+
+
+def _anomaly(row: Row) -> Anomaly:
+    return Anomaly(row[0], row[1], row[2], row[3], instant(row[4]), instant_or_none(row[5]), row[6])
 
 
 def _marks(values: Iterable[object]) -> str:
@@ -233,6 +246,16 @@ class Attempts:
         row = self._rows.one(f"select {ATTEMPT} from attempts where out_trade_no = ?", out_trade_no)
         return _attempt(row) if row else None
 
+    def by_transaction(self, transaction_id: str) -> Attempt | None:
+        """Return the attempt that WeChat booked under a number of its own."""
+        row = self._rows.one(f"select {ATTEMPT} from attempts where transaction_id = ?", transaction_id)
+        return _attempt(row) if row else None
+
+    def all(self) -> list[Attempt]:
+        """Return every attempt, the oldest first."""
+        rows = self._rows.all(f"select {ATTEMPT} from attempts order by created_at, out_trade_no")
+        return [_attempt(row) for row in rows]
+
     def of(self, order_no: str) -> list[Attempt]:
         """Return the attempts of an order, the oldest first."""
         rows = self._rows.all(
@@ -319,6 +342,19 @@ class Refunds:
         row = self._rows.one(f"select {REFUND} from refunds where out_refund_no = ?", out_refund_no)
         return _refund(row) if row else None
 
+    def accepted_between(self, start: datetime, end: datetime) -> list[Refund]:
+        """Return what was begun, or came to its end, in that time and WeChat is said to have taken."""
+        rows = self._rows.all(
+            f"select {REFUND} from refunds where state in ('PROCESSING', 'SUCCESS', 'ABNORMAL', 'CLOSED')"
+            " and (created_at >= ? and created_at < ? or out_refund_no in (select key from ledger"
+            " where kind = 'refund' and at >= ? and at < ?)) order by created_at, out_refund_no",
+            epoch(start),
+            epoch(end),
+            epoch(start),
+            epoch(end),
+        )
+        return [_refund(row) for row in rows]
+
     def of(self, order_no: str) -> list[Refund]:
         """Return the refunds of an order, the oldest first."""
         rows = self._rows.all(
@@ -330,7 +366,7 @@ class Refunds:
     def add(self, refund: Refund) -> None:
         """Write a refund down, before WeChat is called."""
         self._rows.run(
-            f"insert into refunds ({REFUND}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            f"insert into refunds ({REFUND}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             refund.out_refund_no,
             refund.out_trade_no,
             refund.order_no,
@@ -341,7 +377,43 @@ class Refunds:
             epoch(refund.created_at),
             refund.tries,
             None if refund.next_query_at is None else epoch(refund.next_query_at),
+            refund.origin,
+            int(refund.gives_up),
+            refund.basis,
+            refund.note,
+            refund.refund_id,
+            None if refund.decided_at is None else epoch(refund.decided_at),
         )
+
+    def all(self, state: RefundState | None = None) -> list[Refund]:
+        """Return refunds, those of one state or every one, the newest first."""
+        rows = self._rows.all(
+            f"select {REFUND} from refunds where ? in ('', state) order by created_at desc, out_refund_no desc",
+            "" if state is None else state.value,
+        )
+        return [_refund(row) for row in rows]
+
+    def decide(self, out_refund_no: str, to: RefundState, note: str, now: datetime) -> bool:
+        """Let an admin's word end the waiting of a REQUESTED one; one that goes on is due at once."""
+        return bool(
+            self._rows.run(
+                "update refunds set state = ?, note = ?, decided_at = ?, next_query_at = ?"
+                " where out_refund_no = ? and state = 'REQUESTED'",
+                to.value,
+                note,
+                epoch(now),
+                epoch(now) if to is RefundState.NEW else None,
+                out_refund_no,
+            )
+        )
+
+    def note(self, out_refund_no: str, note: str) -> None:
+        """Keep an admin's word about a refund."""
+        self._rows.run("update refunds set note = ? where out_refund_no = ?", note, out_refund_no)
+
+    def known_as(self, out_refund_no: str, refund_id: str) -> None:
+        """Keep WeChat's own number of a refund."""
+        self._rows.run("update refunds set refund_id = ? where out_refund_no = ?", refund_id, out_refund_no)
 
     def move(self, out_refund_no: str, to: RefundState, start: Iterable[RefundState]) -> bool:
         """Move between states."""
@@ -504,10 +576,39 @@ class Anomalies:
             epoch(now),
         )
 
+    def report(self, kind: str, key: str, detail: str, now: datetime) -> bool:
+        """Write one down, or bring one that was settled back if what is said is new; True when it is open now.
+
+        An open one takes over the new words; a settled one about which the same is said stays settled.
+        """
+        return bool(
+            self._rows.run(
+                "insert into anomalies (kind, key, detail, created_at) values (?, ?, ?, ?)"
+                " on conflict (kind, key) do update set detail = excluded.detail, created_at ="
+                " case when resolved_at is null then created_at else excluded.created_at end, resolved_at = null"
+                " where resolved_at is null or detail <> excluded.detail",
+                kind,
+                key,
+                detail,
+                epoch(now),
+            )
+        )
+
+    def resolve(self, anomaly_id: int, note: str, now: datetime) -> bool:
+        """Note how a person settled one; False when it is settled already or unknown."""
+        sql = "update anomalies set resolved_at = ?, note = ? where id = ? and resolved_at is null"
+        return bool(self._rows.run(sql, epoch(now), note, anomaly_id))
+
+    def get(self, anomaly_id: int) -> Anomaly | None:
+        """Return one."""
+        row = self._rows.one(f"select {ANOMALY} from anomalies where id = ?", anomaly_id)
+        return _anomaly(row) if row else None
+
+    def all(self) -> list[Anomaly]:
+        """Return every one, settled or not, the oldest first."""
+        return [_anomaly(row) for row in self._rows.all(f"select {ANOMALY} from anomalies order by id")]
+
     def open(self) -> list[Anomaly]:
         """Return what nobody has settled yet."""
-        rows = self._rows.all(
-            "select id, kind, key, detail, created_at, resolved_at from anomalies"
-            " where resolved_at is null order by id"
-        )
-        return [Anomaly(row[0], row[1], row[2], row[3], instant(row[4]), instant_or_none(row[5])) for row in rows]
+        rows = self._rows.all(f"select {ANOMALY} from anomalies where resolved_at is null order by id")
+        return [_anomaly(row) for row in rows]

@@ -20,6 +20,11 @@ ABOUT_MONEY = (  # whoever paid is told, whenever they come back
     "group_failed",
     "gift_bought",
     "gift_returned",
+    "refund_approved",
+    "refund_declined",
+    "refund_failed",
+    "refund_delayed",
+    "refund_by_hand",
 )
 OUTBOX = "id, kind, key, openid, payload, created_at, attempts"
 

@@ -12,11 +12,14 @@ from bot.store.figures import Figures
 from bot.store.gifts import Codes, Gifts
 from bot.store.groups import Groups
 from bot.store.inbox import Messages
+from bot.store.invoices import Invoices
+from bot.store.ledger import Ledger, Reconciliations
 from bot.store.memberships import Memberships
 from bot.store.menus import Menus
 from bot.store.money import Anomalies, Attempts, Entitlements, Notices, Orders, Refunds
 from bot.store.outbox import Outbox
 from bot.store.people import Dislikes, Events, Followers, Interests, Quota
+from bot.store.promises import RefundPromises
 from bot.store.reach import Consents, Nudges, Sendings
 from bot.store.rows import Rows
 from bot.store.service import LeftMessages, Services
@@ -47,7 +50,9 @@ class Tx:
         "gifts",
         "groups",
         "interests",
+        "invoices",
         "leases",
+        "ledger",
         "left_messages",
         "lessons",
         "limited_prices",
@@ -60,6 +65,8 @@ class Tx:
         "outbox",
         "popularity",
         "quota",
+        "reconciliations",
+        "refund_terms",
         "refunds",
         "sendings",
         "services",
@@ -90,6 +97,7 @@ class Tx:
         self.refunds = Refunds(rows)
         self.coupons = Coupons(rows)
         self.limited_prices = LimitedPrices(rows)
+        self.refund_terms = RefundPromises(rows)
         self.entitlements = Entitlements(rows)
         self.groups = Groups(rows)
         self.gifts = Gifts(rows)
@@ -98,6 +106,9 @@ class Tx:
         self.memberships = Memberships(rows)
         self.notices = Notices(rows)
         self.anomalies = Anomalies(rows)
+        self.ledger = Ledger(rows)
+        self.reconciliations = Reconciliations(rows)
+        self.invoices = Invoices(rows)
         self.tokens = Tokens(rows)
         self.leases = Leases(rows)
         self.versions = Versions(rows)

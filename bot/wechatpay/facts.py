@@ -52,6 +52,7 @@ def read_refund(data: Mapping[str, Any], status_key: str) -> RefundFacts:
         out_trade_no=pick(data, "out_trade_no", str, ""),
         refund_fen=pick(pick(data, "amount", dict, {}), "refund", int, 0),
         success_time=_instant(pick(data, "success_time", str, "")),
+        create_time=_instant(pick(data, "create_time", str, "")),
     )
 
 

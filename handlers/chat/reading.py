@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from bot.offers import codes
 from recsys.search.fold import fold
@@ -14,6 +15,7 @@ from recsys.search.numerals import number as value_of
 from recsys.search.understand import is_subject
 
 LONGEST_COMMAND = 24  # characters; anything longer is somebody's own words
+LONGEST_FORM = 200
 MARKS = " ,，、。.！!？?~～…;；:：()（）[]【】「」“”\"'"
 _PICTURES = re.compile(r"\[[\u4e00-\u9fffA-Za-z0-9]{1,6}\]|/:[!-~]{1,8}|[\ufe0f\u20e3]")  # [微笑] and /:rose
 _BEFORE = re.compile(
@@ -34,6 +36,13 @@ _NOT_INTERESTED = re.compile(r"(?:我?对)?([^,，。;；想要]*?)我?(?:不感
 _PRICED = re.compile(r"(.*?)的?(?:要|是)?(?:多少钱|什么价|价格|怎么卖|怎么买|怎么收费|贵)")
 _REDEEM = re.compile(r"(?:兑换|兑换码|使用兑换码|兑)\s*[:：]?\s*([0-9a-z][0-9a-z\s-]{3,30})")
 _COUPON = re.compile(r"(?:使?用)?优惠[码券]\s*(?:是|[:：])?\s*([0-9a-z][0-9a-z-]{2,15})")
+_REFUND = re.compile(
+    r"(?P<sure>确认)?退(?:款|掉)?\s*(?:第\s*)?(?:订单)?\s*(?:尾号)?\s*(?P<tail>[0-9a-z]{4,18}|\d{1,2})\s*[号个门]?"
+)
+_INVOICE = re.compile(r"\s*(?:请|我要|我想|帮我)?(?:开票|开?发票)(?:\s+|\s*[:：,，]\s*)(\S.*)", re.DOTALL)
+_TITLED = re.compile(
+    r"个人|抬头|税号|[0-9A-Za-z]{15,20}|(?:公司|集团|中心|学校|大学|学院|医院|院|所|室|店|厂|社|局|会)\s*$"
+)
 _THIS = frozenset({"", "这个", "这门", "这门课", "这个课", "这课", "它"})
 
 
@@ -80,6 +89,29 @@ def number(command: str) -> int | None:
     """Return the number that a command names: "2", 二, 第二个, 选2, 2号; None when it names none."""
     found = _NUMBER.fullmatch(command)
     return int(value_of(found["nth"] or found["bare"])) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Whose money is wanted back: the end of its number, or its place in a list; ``confirmed``: for sure."""
+
+    tail: str
+    confirmed: bool
+
+
+def refund(command: str) -> Named | None:
+    """Return whose money a command wants back: 退款 7k2m9q, 退款 2, 确认退款 7k2m9q; None for other messages."""
+    found = _REFUND.fullmatch(command)
+    return Named(found["tail"], bool(found["sure"])) if found else None
+
+
+def invoice_form(text: str) -> str | None:
+    """Return what somebody filled in behind 开票 or 发票, as they wrote it; None for other messages.
+
+    开票 实操 asks for a course: only what has a title's or a tax number's look is a form.
+    """
+    found = _INVOICE.fullmatch(text) if len(text) <= LONGEST_FORM else None
+    return found[1] if found and _TITLED.search(found[1]) else None
 
 
 def is_other_number(command: str) -> bool:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from bot.errors import CouponFault
-from bot.models import Course, Line, Order, OrderState
+from bot.errors import CouponFault, NoRefund
+from bot.invoicing import TAIL, Billable
+from bot.models import Course, Line, Order, OrderState, Refund, RefundState, RefundTerms
 from bot.offers.pricing import Priced
 from bot.ports import BEIJING
+from bot.refunds import Preview
+from bot.refundterms import Basis
 from bot.store.coupons import Coupon
+from bot.store.invoices import InvoiceState
 from bot.suggestions import SEVERAL, Shelf
 from bot.texts.markup import link, tap
 from recsys.base import Part, Recommendation
@@ -437,17 +441,18 @@ def my_courses(courses: Sequence[tuple[Course, str]]) -> str:
     return "\n".join(["你的课程（点开就能学）：", *lines])
 
 
-def my_orders(orders: Sequence[Order], now: datetime, *, payable: bool) -> str:
-    """List a follower's orders; ``payable`` tells that 继续支付 would find one."""
+def my_orders(orders: Sequence[Order], now: datetime, *, payable: bool, url: str = "") -> str:
+    """List a follower's orders; ``payable``: 继续支付 would find one. ``url`` is the page with all of them."""
     if not orders:
         return f"你还没有订单。看看{tap('热门课程', '热门课程')}？"
     lines = [
-        f"· {o.title} {yuan(o.amount_fen)}{_made_of(o)}\n   {_order_state(o, now)}｜尾号 {o.order_no[-6:]}"
+        f"· {o.title} {yuan(o.amount_fen)}{_made_of(o)}\n   {order_state(o, now)}｜尾号 {o.order_no[-6:]}"
         for o in orders[:8]
     ]
     again, off = tap("继续支付", "继续支付"), tap("取消订单", "取消订单")
     tail = [f"最近一笔待付款订单：回复「{again}」去付款，回复「{off}」取消。"] if payable else []
-    return "\n".join(["你的订单：", *lines, *tail])
+    page = [f"{link(url, '点这里看全部订单和退款')}，也可以回复「{tap('退款', '退款')}」。"] if url else []
+    return "\n".join(["你的订单：", *lines, *tail, *page])
 
 
 def _made_of(order: Order) -> str:
@@ -456,7 +461,8 @@ def _made_of(order: Order) -> str:
     return f"（{'，'.join(parts)}）" if parts else ""
 
 
-def _order_state(order: Order, now: datetime) -> str:
+def order_state(order: Order, now: datetime) -> str:
+    """Say in a word where an order stands."""
     over = order.state is OrderState.PENDING and order.expires_at <= now
     return "正在取消" if over else ORDER_STATES[order.state]
 
@@ -558,7 +564,7 @@ def being_cancelled(order: Order) -> str:
 
 def paid_after_all(order: Order) -> str:
     """Say that an order was paid before it could be cancelled."""
-    return f"《{order.title}》已经付款了，取消不了。要退款的话，回复「{tap('退款', '退款')}」看怎么退。"
+    return f"《{order.title}》已经付款了，取消不了。要退款的话，回复「{tap('退款', '退款')}」。"
 
 
 def nothing_to_pay() -> str:
@@ -668,19 +674,194 @@ def human(contact: str) -> str:
     return "请直接在这里留言，说明情况和联系方式，工作人员看到后会联系你。"
 
 
-def refund(note: str, contact: str) -> str:
-    """Say how to ask for money back: by whom it is done and what to have ready, nothing beyond the rule."""
-    return f"{refund_rule(note)}退款由工作人员处理：{_reach(contact)}，说明想退哪一门，附上订单尾号。{_ORDER_TAIL}"
+def refund(terms: RefundTerms, contact: str) -> str:
+    """Say how a person gives money back: what to have ready, nothing beyond the rule."""
+    return f"{refund_rule(terms)}退款由工作人员处理：{_reach(contact)}，说明想退哪一门，附上订单尾号。{_ORDER_TAIL}"
 
 
-def refund_rule(note: str) -> str:
-    """Tell the shop's rule, on a line of its own; nothing where there is none."""
-    return f"退款规则：{note}。\n" if note else ""
+def refund_rule(terms: RefundTerms) -> str:
+    """Tell the shop's rule, on a line of its own."""
+    return f"退款规则：{refund_terms(terms)}。\n"
 
 
-def invoice(contact: str) -> str:
-    """Say that invoices are a matter for a person."""
-    return f"我这里开不了发票。{_reach(contact)}，问问能不能开，附上订单尾号。{_ORDER_TAIL}"
+def refund_terms(terms: RefundTerms) -> str:
+    """Put the promise of an order into one sentence, without its full stop."""
+    full, days, until = bool(terms.full_days and terms.full_percent), terms.full_days, terms.until_days
+    little = _LITTLE.get(terms.full_percent, f"学了不到 {terms.full_percent}%")
+    if full and until > days:
+        return f"购买后 {days} 天内、{little}全额退，{until} 天内按没学的课时退"
+    if full:
+        return f"购买后 {days} 天内可退，{little}全额退，学得更多按没学的课时退"
+    return f"购买后 {until} 天内按没学的课时退" if until else "购买后不支持退款"
+
+
+_LITTLE = {50: "学习未过半", 100: "没有学完"}
+
+
+def tail_of(order: Order) -> str:
+    """Return the end of an order's number, by which followers name it."""
+    return order.order_no[-TAIL:]
+
+
+def refund_list(previews: Sequence[Preview]) -> str:
+    """List the orders of which something may go back; a tap or a number opens what would happen."""
+    lines = [
+        f"{tap(f'退款 {tail_of(each.order)}', f'{number}. {each.order.title}')} 可退 {yuan(each.amount_fen)}"
+        for number, each in enumerate(previews, 1)
+    ]
+    return "\n".join(["想退哪一门？点一下，或回复编号，先看看能退多少：", *lines])
+
+
+def refund_preview(preview: Preview, tap_id: str, minutes: int) -> str:
+    """Say what would go back, why, and what ends; the words that confirm it carry the order."""
+    sure = f"确认退款 {tail_of(preview.order)}"
+    return (
+        f"《{preview.order.title}》可以退 {yuan(preview.amount_fen)}（订单尾号 {tail_of(preview.order)}）。\n"
+        f"{refund_why(preview)}\n{refund_after(preview)}\n"
+        f"确定要退，请在 {minutes} 分钟内点「{tap(sure, sure, tap_id)}」，或打出这几个字；不退就不用管。"
+    )
+
+
+def refund_why(preview: Preview) -> str:
+    """Say by which part of the promise that amount goes back."""
+    done, lessons = preview.learnt.done, preview.learnt.lessons
+    learnt = f"学了 {done}/{lessons} 课" if lessons else "还没有课时"
+    rest = f"按没学的 {lessons - done}/{lessons} 退" if lessons else "按没学的退"
+    part = "可以全额退" if preview.basis is Basis.FULL else rest
+    before = f"，减去已经退过的 {yuan(preview.before_fen)}" if preview.before_fen else ""
+    since = f"付款满 {preview.days} 天" if preview.days else "付款不到 1 天"
+    return f"{since}，{learnt}，{part}{before}。规则：{refund_terms(preview.terms)}。"
+
+
+def refund_after(preview: Preview) -> str:
+    """Say what follows a confirmation."""
+    ends = "微信受理后这门课就停用（学习记录还在），钱原路退回。"
+    return f"这笔要先由工作人员审核，审核期间照常能学；{ends}" if preview.waits else ends
+
+
+def refund_state(title: str, refund: Refund) -> str:
+    """Say how far a refund has got, and who does what next."""
+    money = yuan(refund.amount_fen)
+    match refund.state:
+        case RefundState.REQUESTED:
+            return f"退款申请已提交：《{title}》{money}，在等工作人员审核，审核期间课程照常能学，结果会告诉你。"
+        case RefundState.NEW:
+            return f"退款已登记：《{title}》{money}，在等微信支付确认，结果会告诉你，不用重复申请。"
+        case RefundState.PROCESSING:
+            return f"微信已经受理：《{title}》{money} 正在原路退回，到账会告诉你，不用重复申请。"
+        case RefundState.SUCCESS:
+            return refunded(title, refund.amount_fen)
+        case RefundState.ABNORMAL:
+            return refund_delayed(title, refund.amount_fen)
+        case RefundState.DECLINED:
+            return refund_declined(title, refund.note)
+        case _:
+            return refund_failed(title, refund.amount_fen)
+
+
+def no_refund(why: NoRefund, title: str, terms: RefundTerms) -> str:
+    """Say why nothing goes back of an order now, and what can be done all the same."""
+    person = f"有特殊情况就回复「{tap('人工', '人工')}」。"
+    match why:
+        case NoRefund.NOT_THEIRS:
+            return f"没有找到这笔订单。回复「{tap('退款', '退款')}」，我列出可以退的。"
+        case NoRefund.UNPAID:
+            return f"《{title}》这笔订单没有付过款，没有钱可退。"
+        case NoRefund.OVER:
+            return f"《{title}》过了可以退款的时间（{refund_terms(terms)}）。{person}"
+        case NoRefund.LEARNT:
+            return f"《{title}》的课时都学完了，按规则没有可退的（{refund_terms(terms)}）。{person}"
+        case NoRefund.DONE:
+            return f"《{title}》已经退过款了，没有可再退的。"
+        case NoRefund.SOON:
+            return f"《{title}》上一次退款还不到一分钟，没有再退，请过一分钟再回复「{tap('退款', '退款')}」。"
+        case NoRefund.UNCLEAR:
+            return f"《{title}》上一次退款还没问到结果，没有再退，请过几分钟再回复「{tap('退款', '退款')}」。"
+        case NoRefund.CHANGED:
+            return f"《{title}》可退的金额刚刚变了，没有退。请再回复「{tap('退款', '退款')}」看新的金额。"
+        case _:
+            return f"《{title}》的退款要由工作人员核对，请回复「{tap('人工', '人工')}」。"
+
+
+def nothing_paid(*, courses: bool) -> str:
+    """Say that no money was ever paid, before the rule."""
+    return "你的课都没有付过款，没有钱可退。\n" if courses else "你还没有付过款的订单。\n"
+
+
+def not_refunded(*, under_way: bool) -> str:
+    """Answer somebody who changed their mind."""
+    if under_way:
+        return f"已经提交的退款我撤不回来，想撤回请回复「{tap('人工', '人工')}」；还没确认的不会退。"
+    return "好的，没有退。接着学就回复「我的课程」。"
+
+
+def invoices(found: Sequence[Billable], contact: str) -> str:
+    """List the orders that invoices may be asked for, and show how; without any, say when one may be."""
+    if not found:
+        return f"付过款的订单可以开发票，你还没有这样的订单。有疑问就{_reach(contact)}。"
+    lines = [
+        f"· 《{each.order.title}》{yuan(each.kept_fen)}｜尾号 {each.order.order_no[-TAIL:]}｜{_invoice_state(each)}"
+        for each in found[:8]
+    ]
+    form = _invoice_form(found) if any(each.open for each in found) else f"要改已开的发票，{_reach(contact)}。"
+    return "\n".join(["发票：", *lines, form])
+
+
+def _invoice_state(each: Billable) -> str:
+    if each.invoice is None:
+        return "可申请" if each.kept_fen > 0 else "已退款，不能开"
+    match each.invoice.state:
+        case InvoiceState.REQUESTED if each.kept_fen <= 0:
+            return "已退款，不开了"
+        case InvoiceState.REQUESTED:
+            return f"已申请，抬头 {each.invoice.title}"
+        case InvoiceState.ISSUED:
+            return f"已开，号码 {each.invoice.number}"
+        case _:
+            return "已红冲"
+
+
+def _invoice_form(found: Sequence[Billable]) -> str:
+    tail = next(each.order.order_no[-TAIL:] for each in found if each.open)
+    return (
+        "要开就回复一行：开票 尾号 抬头 税号，例如\n"
+        f"开票 {tail} 某某科技有限公司 91350100M000100Y43\n"
+        f"个人抬头不用税号：开票 {tail} 个人 张三\n"
+        "开出之前再发一次就能改。"
+    )
+
+
+def invoice_wrong(why: str, found: Sequence[Billable]) -> str:
+    """Say what is wrong with a form, and show how it should be."""
+    told = {
+        "title": "没看到发票抬头（100 个字以内）。",
+        "no_tax_no": "单位抬头要带上税号；开给个人就在名字前面写「个人」。",
+        "tax_no": "税号不对：应是 18 位统一社会信用代码，请核对有没有抄错。",
+        "tail": "没有这个尾号的订单，请核对。",
+        "which": "你有不止一笔订单，请带上订单尾号。",
+    }[why]
+    return f"{told}\n{invoices(found, '')}"
+
+
+def invoice_settled(each: Billable, contact: str) -> str:
+    """Say why nothing can be asked for an order any more."""
+    return f"《{each.order.title}》的发票{_invoice_state(each)}。要改请{_reach(contact)}，附上订单尾号。"
+
+
+def invoice_noted(each: Billable, *, changed: bool) -> str:
+    """Confirm a request, whole, so that a slip is seen."""
+    asked = each.invoice
+    assert asked is not None, "it was written down a moment ago"
+    number = f"\n税号 {asked.tax_no}" if asked.tax_no else "（个人）"
+    return (
+        f"发票申请{'改好' if changed else '记下'}了：《{each.order.title}》{yuan(each.kept_fen)}\n"
+        f"抬头 {asked.title}{number}\n开好会告诉你。写错了就照原样再发一次，开出之前都能改。"
+    )
+
+
+def invoice_issued(title: str, amount_fen: int, number: str) -> str:
+    """Tell that an invoice is out."""
+    return f"《{title}》的发票开好了：{yuan(amount_fen)}，号码 {number}。没收到就回复「{tap('人工', '人工')}」。"
 
 
 _ORDER_TAIL = f"尾号回复「{tap('我的订单', '我的订单')}」可以看到。"
@@ -880,6 +1061,35 @@ def offer_gone(title: str, amount_fen: int) -> str:
 def refunded(title: str, amount_fen: int) -> str:
     """Tell that money went back."""
     return f"《{title}》的退款 {yuan(amount_fen)} 已原路退回，到账时间以银行为准。"
+
+
+def refund_approved(title: str, amount_fen: int) -> str:
+    """Tell that an admin agreed."""
+    return f"《{title}》的退款申请通过了，{yuan(amount_fen)} 会原路退回，到账再告诉你。"
+
+
+def refund_declined(title: str, why: str) -> str:
+    """Tell that an admin did not, and why."""
+    return f"《{title}》的退款申请没有通过：{why}。课程照常能学，有疑问回复「{tap('人工', '人工')}」。"
+
+
+def refund_failed(title: str, amount_fen: int) -> str:
+    """Tell that nothing came of a refund."""
+    what = f"《{title}》的退款 {yuan(amount_fen)} 没有退成，课程不受影响。"
+    return f"{what}工作人员会查明原因，着急就回复「{tap('人工', '人工')}」。"
+
+
+def refund_delayed(title: str, amount_fen: int) -> str:
+    """Tell that the bank did not take the money, and that people see to it."""
+    return f"《{title}》的退款 {yuan(amount_fen)} 没能退到原来的账户，工作人员正在处理，不用重复申请。"
+
+
+def refund_by_hand(title: str, amount_fen: int) -> str:
+    """Tell that a person will pay the money out."""
+    return (
+        f"《{title}》的退款 {yuan(amount_fen)} 退不到原来的账户，改由工作人员转给你。"
+        f"请回复「{tap('人工', '人工')}」告诉我们怎么联系你。"
+    )
 
 
 def apology() -> str:

@@ -15,7 +15,21 @@ from typing import Any
 from bot.texts.book import Said
 from handlers.chat import reading, replies
 from handlers.chat.answers import Answer, Later, Text
-from handlers.chat.topics import card, desk, find, giving, items, mine, notified, offers, person, reports, together
+from handlers.chat.topics import (
+    card,
+    desk,
+    find,
+    giving,
+    invoices,
+    items,
+    mine,
+    notified,
+    offers,
+    person,
+    refunds,
+    reports,
+    together,
+)
 from handlers.chat.turn import Turn
 
 Topic = Callable[[Any, Turn], Answer | Later]
@@ -53,8 +67,9 @@ COMMANDS: tuple[tuple[str, Topic], ...] = (
     ("更多", desk.read_on),
     ("人工 客服 转人工 人工客服 在线客服 真人 找人工 找客服", person.human),
     ("结束人工 结束客服 退出人工", person.over),
-    ("退款 怎么退款 如何退款 申请退款 退款怎么办 能退款 退钱 退费 退课 退货 能退 怎么退", desk.refund),
-    ("发票 开发票 怎么开发票 如何开发票 开票", desk.invoice),
+    ("退款 怎么退款 如何退款 申请退款 退款怎么办 能退款 退钱 退费 退课 退货 能退 怎么退 确认退款", refunds.ask),
+    ("不退了 不退 不退款 先不退 先不退了 取消退款 不退款了", refunds.keep),
+    ("发票 开发票 怎么开发票 如何开发票 开票 我的发票", invoices.ask),
     ("优惠券 我的优惠券 优惠 优惠码 优惠活动 打折 折扣", offers.coupons),
     ("帮助 菜单 help ? 怎么用", desk.help_me),
     ("你好 您好 hi hello 在吗 有人 有人在", desk.help_me),
@@ -68,8 +83,8 @@ WORDS: Mapping[str, Topic] = {word: topic for words, topic in COMMANDS for word 
 SMALL_TALK = frozenset(
     {
         desk.help_me,
-        desk.refund,
-        desk.invoice,
+        refunds.ask,
+        invoices.ask,
         offers.coupons,
         desk.thanks,
         desk.who,
@@ -176,11 +191,15 @@ def recognise(text: str, words: Callable[[str], Iterable[str]]) -> Intent | None
     for command in commands:
         if command in WORDS:
             return Intent(WORDS[command], command)
+    if (form := reading.invoice_form(text)) is not None:
+        return Intent(partial(invoices.fill_in, form), text)
     if reading.says_nothing(text):
         return Intent(desk.wordless, text)
     for command in commands:
         if (code := reading.redeem(command)) is not None:
             return Intent(partial(giving.redeem, code), command)
+        if (tail := reading.refund(command)) is not None:
+            return Intent(partial(_refund, tail), command)
         if (number := reading.number(command)) is not None:
             return Intent(partial(_by_number, number), command)
         if (code := reading.coupon(command)) is not None:
@@ -196,6 +215,19 @@ def recognise(text: str, words: Callable[[str], Iterable[str]]) -> Intent | None
     return None
 
 
+def _refund(named: reading.Named, message: Any, turn: Turn) -> Answer | Later:
+    """Show or confirm the refund of the order that was named, by its number in the list or the end of its own."""
+    if len(named.tail) <= 2:  # noqa: PLR2004  no list is longer
+        return (
+            refunds.by_number(int(named.tail), message, turn)
+            if turn.talk.refundable
+            else refunds.ask(message, turn)
+        )
+    if named.confirmed:
+        return refunds.confirm(named.tail, message, turn)
+    return refunds.of_order(named.tail, message, turn)
+
+
 def _no_such_number(_message: Any, _turn: Turn) -> Answer:
     return Text(replies.expired_number())
 
@@ -203,6 +235,8 @@ def _no_such_number(_message: Any, _turn: Turn) -> Answer:
 def _by_number(number: int, message: Any, turn: Turn) -> Answer | Later:
     """Do what a number means: one of the greeting's starters while they are what was shown last, else a course."""
     turn.number = number
+    if turn.talk.refundable and not turn.tap:
+        return refunds.by_number(number, message, turn)
     if not turn.talk.starters or turn.tap.startswith("s:"):
         return card.number(message, turn)
     if not 0 < number <= len(replies.STARTERS):
@@ -220,7 +254,7 @@ def _not_interested(thing: str, message: Any, turn: Turn) -> Answer | Later:
     return Text(find.answer_words(f"不喜欢{'、'.join(subjects)}", turn) if subjects else replies.which_dislike())
 
 
-LEFT = frozenset({desk.refund, desk.invoice, offers.coupons, desk.who, _no_such_number})  # may be left for people
+LEFT = frozenset({refunds.ask, invoices.ask, offers.coupons, desk.who, _no_such_number})  # may be left for people
 EVENTS: Mapping[str, Topic] = {
     "voice": voice,
     "image": media,

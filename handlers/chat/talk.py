@@ -18,6 +18,8 @@ class Talk:
     tells that the greeting was shown after every list; ``unlearn`` that hiding ``disliked`` taught the profile.
     ``leave`` tells that the next message may be one for people.
     ``coupon`` is the code that the courses opened from now on are priced with.
+    ``refundable`` are the order numbers of the latest list, if it was one of refunds; ``refund_order``,
+    ``refund_fen`` and ``refund_until`` are the refund that was shown last and up to when it may be confirmed.
     ``erase_until`` is up to when (epoch seconds) the deletion of everything may be confirmed.
     """
 
@@ -37,6 +39,10 @@ class Talk:
     erase_until: int = 0
     leave: bool = False
     coupon: str = ""
+    refundable: list[str] = field(default_factory=list)
+    refund_order: str = ""
+    refund_fen: int = 0
+    refund_until: int = 0
 
     @property
     def shown(self) -> list[str]:
@@ -64,6 +70,7 @@ class Talk:
     def greet(self) -> None:
         """Begin anew, with the greeting's starters as what a number means."""
         self.ask("")
+        self.refundable = []
         self.starters = True
 
     def show(self, course_ids: list[str]) -> None:
@@ -76,6 +83,7 @@ class Talk:
         """Note a list that suggests nothing; the last few lists stay, for taps on older messages."""
         self.turn += 1
         self.starters = False
+        self.refundable = []
         self.lists[str(self.turn)] = course_ids
         for turn in sorted(self.lists, key=int)[:-REMEMBERED_LISTS]:
             del self.lists[turn]

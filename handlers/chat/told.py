@@ -43,6 +43,18 @@ def teller(public_url: str) -> Callable[[OutboxRow], str]:
                 return replies.offer_gone(title, fen)
             case "refunded":
                 return replies.refunded(title, fen)
+            case "refund_approved":
+                return replies.refund_approved(title, fen)
+            case "refund_declined":
+                return replies.refund_declined(title, str(told["why"]))
+            case "refund_failed":
+                return replies.refund_failed(title, fen)
+            case "refund_delayed":
+                return replies.refund_delayed(title, fen)
+            case "refund_by_hand":
+                return replies.refund_by_hand(title, fen)
+            case "invoice_issued":
+                return replies.invoice_issued(title, fen, str(told["number"]))
             case "human":
                 return str(told.get("content") or replies.handed_over())
             case "unanswered":

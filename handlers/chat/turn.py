@@ -17,6 +17,7 @@ from bot.shop import Shop
 from bot.store import Tx
 from bot.store.service import Service
 from bot.suggestions import STRANGER, Person, Shelf, Suggestions
+from handlers.chat import replies
 from handlers.chat.talk import Talk
 from recsys.profile import Profile
 
@@ -111,6 +112,16 @@ class Turn:
     def membership_link(self) -> str:
         """Return the address of the page that shows a follower what their membership opens."""
         return f"{self.shop.config.server.public_url}/my-membership"
+
+    @property
+    def orders_link(self) -> str:
+        """Return the address of the page with a follower's orders."""
+        return f"{self.shop.config.server.public_url}/my-orders"
+
+    @property
+    def refund_note(self) -> str:
+        """Return the promise that an order of now is sold under, in a sentence."""
+        return replies.refund_terms(self.shop.config.refund.terms)
 
     @property
     def data_link(self) -> str:

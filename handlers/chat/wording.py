@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from bot.config import ChatSettings
+from bot.config import ChatSettings, RefundSettings
+from bot.models import RefundTerms
 from bot.texts import Book, Rule
 from bot.texts.patterns import Budget
 from handlers.chat import replies, routes
 
 Default = Callable[[ChatSettings], str]
+TERMS = RefundSettings().terms  # shown where the settings are not known
 SAMPLES: Mapping[str, str] = {
     "starters": replies.starters(),
     "privacy": replies.PRIVACY,
@@ -30,8 +32,8 @@ DEFAULTS: Mapping[str, Default] = {
     "left": lambda _chat: replies.left(SAMPLES["next"]),
     "human_over": lambda _chat: replies.human_over(),
     "human_message": lambda chat: replies.human(chat.human_contact),
-    "refund": lambda chat: replies.refund(chat.refund_note, chat.human_contact),
-    "invoice": lambda chat: replies.invoice(chat.human_contact),
+    "refund": lambda chat: replies.refund(TERMS, chat.human_contact),
+    "invoice": lambda chat: replies.invoices([], chat.human_contact),
     "discount": lambda _chat: replies.discount(),
     "thanks": lambda _chat: replies.thanks(),
     "who": lambda chat: replies.who(chat.account_name),
@@ -56,11 +58,13 @@ TOO_MANY = 4  # of those: a rule that answers so many leaves nothing to searchin
 SHOWN = 8
 
 
-def shown(name: str, book: Book, chat: ChatSettings) -> str:
+def shown(name: str, book: Book, chat: ChatSettings, terms: RefundTerms = TERMS) -> str:
     """Return a text as the follower gets it, with samples for what is only known then."""
     own = book.words.get(name)
     if own is not None:
-        return own.render({**SAMPLES, "rule": replies.refund_rule(chat.refund_note)})
+        return own.render({**SAMPLES, "rule": replies.refund_rule(terms)})
+    if name == "refund":
+        return replies.refund(terms, chat.human_contact)
     if name == "human_closed" and book.hours is not None:
         return replies.closed(book.hours.told, SAMPLES["next"])
     return DEFAULTS[name](chat)

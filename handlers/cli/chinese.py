@@ -38,6 +38,7 @@ SENTENCES = {
     "{value!r} is not one of {choices}.": "{value!r} 应是其中之一：{choices}。",
     "{value!r} is not a valid {number_type}.": "{value!r} 应是整数。",
     "{value} is not in the range {range}.": "{value} 应满足 {range}。",
+    "{value!r} does not match the format {format}.": "{value!r} 应写成 2026-11-24 这样的日期。",
     "{name} {filename!r} does not exist.": "{filename!r} 不存在。",
     "{name} {filename!r} is a file.": "{filename!r} 是文件，这里要文件夹。",
     "{name} {filename!r} is a directory.": "{filename!r} 是文件夹，这里要文件。",

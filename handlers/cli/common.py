@@ -141,6 +141,37 @@ HEADINGS = {
     "standing": "现在",
     "granted_at": "开通时间",
     "buyers": "有的人",
+    "refund_no": "退款单号",
+    "out_trade_no": "付款单号",
+    "reason": "原因",
+    "because": "按规则",
+    "origin": "谁申请的",
+    "gives_up": "退掉课程",
+    "decided_at": "审核时间",
+    "note": "备注",
+    "refund_id": "微信退款单号",
+    "next_step": "下一步",
+    "movement": "类型",
+    "number": "单号",
+    "detail": "说明",
+    "day": "日期",
+    "result": "结果",
+    "equal": "一致",
+    "booked": "补入账",
+    "differences": "差异",
+    "payments_fen": "收款（元）",
+    "refunds_fen": "退款（元）",
+    "fees_fen": "手续费（元）",
+    "next_at": "下次",
+    "title_kind": "抬头类型",
+    "invoice_title": "抬头",
+    "tax_no": "税号",
+    "invoice_state": "发票",
+    "invoice_number": "发票号码",
+    "requested_at": "申请时间",
+    "issued_at": "开票时间",
+    "reversal": "红字发票",
+    "to_reverse_fen": "要红冲（元）",
 }
 WORDS = {
     "status": {"draft": "草稿", "published": "已上架", "retired": "已下架"},
@@ -161,6 +192,8 @@ WORDS = {
     },
     "trade_type": {"JSAPI": "微信里付款", "NATIVE": "扫码付款"},
     "refund": {
+        "REQUESTED": "等审核",
+        "DECLINED": "没有通过",
         "NEW": "已登记",
         "PROCESSING": "退款中",
         "SUCCESS": "已到账",
@@ -348,8 +381,9 @@ def _for_people(name: str, value: Any) -> str:
 
 
 def yuan(fen: int) -> str:
-    """Write an amount of fen in yuan, as the import files do: 9900 is "99.00"."""
-    return f"{fen // 100}.{fen % 100:02d}"
+    """Write an amount of fen in yuan, as the import files do: 9900 is "99.00", -5 is "-0.05"."""
+    sign, fen = "-" if fen < 0 else "", abs(fen)
+    return f"{sign}{fen // 100}.{fen % 100:02d}"
 
 
 def _width(text: str) -> int:

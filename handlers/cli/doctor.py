@@ -31,6 +31,7 @@ TITLES = {
     "database": "数据库",
     "disk": "磁盘",
     "catalogue": "课程",
+    "anomalies": "账目异常",
     "words": "词表",
     "texts": "文字和规则",
     "menu": "菜单",

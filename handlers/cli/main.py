@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from handlers.cli import (
+    anomalies,
     broadcast,
     bundles,
     chinese,
@@ -19,12 +20,15 @@ from handlers.cli import (
     followers,
     gifts,
     groups,
+    invoices,
     members,
     menu,
     messages,
     orders,
+    pay,
     qr,
     recsys,
+    refunds,
     rules,
     tags,
     texts,
@@ -84,6 +88,10 @@ main.add_command(gifts.group)
 main.add_command(gifts.given)
 main.add_command(coupons.group)
 main.add_command(coupons.prices)
+main.add_command(refunds.group)
+main.add_command(pay.group)
+main.add_command(anomalies.group)
+main.add_command(invoices.group)
 main.add_command(messages.group)
 main.add_command(messages.talks)
 main.add_command(qr.group)

@@ -91,7 +91,7 @@ def preview(desk: Desk, name: str | None, as_json: bool) -> None:
 
 
 def _row(desk: Desk, book: Book, name: str) -> dict[str, Any]:
-    text = wording.shown(name, book, desk.config.chat)
+    text = wording.shown(name, book, desk.config.chat, desk.config.refund.terms)
     return {
         "name": name,
         "about": NAMES[name].about,

@@ -19,6 +19,7 @@ from handlers.web.groups import group_routes
 from handlers.web.membership import MyMembership
 from handlers.web.metrics import Metrics
 from handlers.web.mydata import MyData
+from handlers.web.myorders import order_routes
 from handlers.web.notices import PayNotice
 from handlers.web.pages import page_routes
 from handlers.web.quiet import Quiet
@@ -68,6 +69,7 @@ def make_app(shop: Shop) -> Application:
             *gift_routes(shop),
             ("/my-data", MyData, {"shop": shop}),
             ("/my-membership", MyMembership, {"shop": shop}),
+            *order_routes(shop),
         ],
         cookie_secret=cookie_secret(shop),
         template_path=str(HERE / "templates"),

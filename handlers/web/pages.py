@@ -39,7 +39,7 @@ from bot.orders import NO_WISH, Outcome, Placed
 from bot.shop import Shop
 from bot.store import Tx
 from handlers.chat import replies, replies_items
-from handlers.chat.replies import yuan
+from handlers.chat.replies import refund_terms, yuan
 from handlers.web import items
 from handlers.web.quiet import Quiet
 from recsys.base import Signal
@@ -260,7 +260,7 @@ class CoursePage(Page):
             say=replies_items,
             yuan=yuan,
             price=yuan(priced.total_fen if priced else course.price_fen),
-            refund_note=self._shop.config.chat.refund_note,
+            refund_note=refund_terms(self._shop.config.refund.terms),
             in_wechat=self.in_wechat,
             sold=course.free or self._shop.config.pay.enabled,
             contact=self._shop.config.chat.human_contact,

@@ -118,6 +118,10 @@ class Cashier:
     async def query_refund(self, number):
         return self.refunds.get(number)
 
+    async def redirect_refund(self, _refund_id, number):
+        self.refunds[number] = replace(self.refunds[number], status="PROCESSING")
+        return self.refunds[number]
+
     def read_notice(self, _headers, body):
         try:
             told = json.loads(body)
@@ -200,10 +204,11 @@ def live(tmp_path, tokenizer):
     account = Account()
     clock, phone, cashier, authority = StoppedClock(), Phone(), Cashier(), Authority()
 
-    def settings(mode, sells, chat) -> Config:
+    def settings(mode, sells, refund, chat) -> Config:
         wechat = {"app_id": account.app_id, "app_secret": "s", "original_id": account.original_id}
         wechat |= {"token": account.token, "encoding_aes_key": account.aes_key, "mode": mode}
         raw = {"wechat": wechat, "pay": {"mch_id": MERCHANT["mch_id"] if sells else ""}, "chat": chat}
+        raw["refund"] = refund or {}
         raw["server"] = {"public_url": "https://shop.example.cn"}
         raw["store"] = {"url": f"sqlite:///{tmp_path / 'zhike.db'}"}
         raw["recsys"] = {"models_dir": str(tmp_path / "models")}
@@ -235,8 +240,8 @@ def live(tmp_path, tokenizer):
             await server.close_all_connections()
             shop.close()
 
-    def start(story, *, mode="safe", sells=True, **chat):
-        return asyncio.run(run(story, settings(mode, sells, chat), mode == "safe"))
+    def start(story, *, mode="safe", sells=True, refund=None, **chat):
+        return asyncio.run(run(story, settings(mode, sells, refund, chat), mode == "safe"))
 
     return start
 

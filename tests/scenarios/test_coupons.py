@@ -386,6 +386,7 @@ def test_two_workers_and_five_hundred_followers_take_a_hundred_coupons_exactly(l
                 order_minutes=30,
                 quoting=Quoting([Limited(), Coupons(qualifying)]),
                 deliveries=Deliveries({Kind.COURSE: CourseDelivery(world.shop.suggestions)}),
+                refund=world.shop.config.refund,
             )
 
             async def one(openid):

@@ -30,7 +30,7 @@ def open_card(course: Course, turn: Turn, source: str) -> str:
     if course.free:
         return replies.free_card(course)
     priced = turn.priced(course, turn.talk.coupon)
-    shown = replies.card(course, priced, turn.course_link(course, source, priced.used), turn.chat.refund_note)
+    shown = replies.card(course, priced, turn.course_link(course, source, priced.used), turn.refund_note)
     deal = turn.tx.groups.running(course.course_id, turn.now)
     together = replies.group_offer(deal.size, deal.price_fen, turn.group_link(course)) if deal else ""
     return "\n".join(part for part in (shown, together) if part)

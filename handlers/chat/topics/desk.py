@@ -79,17 +79,6 @@ def _help(turn: Turn) -> str:
     return turn.word("help", replies.help_text())
 
 
-def refund(_message: Any, turn: Turn) -> Answer:
-    """Say how to get money back, within the rule of the shop."""
-    note = turn.chat.refund_note
-    return Text(turn.word("refund", replies.refund(note, turn.chat.human_contact), rule=replies.refund_rule(note)))
-
-
-def invoice(_message: Any, turn: Turn) -> Answer:
-    """Say who makes invoices: a person."""
-    return Text(turn.word("invoice", replies.invoice(turn.chat.human_contact)))
-
-
 def thanks(_message: Any, turn: Turn) -> Answer:
     """Answer thanks."""
     return Text(turn.word("thanks", replies.thanks()))

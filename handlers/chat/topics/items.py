@@ -47,7 +47,7 @@ def _bundle(course: Course, turn: Turn, source: str) -> str:
     steps = replies_items.steps(found.quote, {each.course_id: each.title for each, _theirs in within})
     link = turn.course_link(course, source, found.used)
     shown = replies_items.bundle_card(course, within, steps, found.total_fen, link)
-    return "\n".join(part for part in (shown, turn.chat.refund_note) if part)
+    return "\n".join(part for part in (shown, turn.refund_note) if part)
 
 
 def _membership(course: Course, turn: Turn, source: str) -> str:

@@ -33,7 +33,8 @@ def courses(_message: Any, turn: Turn) -> Answer:
 def orders(_message: Any, turn: Turn) -> Answer:
     """List the follower's orders."""
     found = turn.tx.orders.of(turn.openid)
-    return Text(replies.my_orders(found, turn.now, payable=_to_pay(turn, found) is not None))
+    payable = _to_pay(turn, found) is not None
+    return Text(replies.my_orders(found, turn.now, payable=payable, url=turn.orders_link))
 
 
 def continue_paying(_message: Any, turn: Turn) -> Answer:

@@ -241,3 +241,18 @@ def test_a_refund_that_wechat_does_not_know_is_none():
 def test_an_odd_refund_or_another_one_is_unknown(data):
     with pytest.raises(PayUnknown):
         talk(lambda gateway: gateway.query_refund("R20261124000001"), Line(200, data))
+
+
+def test_an_abnormal_refund_is_sent_to_the_merchants_own_account_by_wechats_number():
+    data = a_refund(status="PROCESSING", success_time=None)
+
+    facts, heard = talk(lambda gateway: gateway.redirect_refund("5030001", "R20261124000001"), Line(200, data))
+
+    assert heard[0][:2] == ("POST", "/v3/refund/domestic/refunds/5030001/apply-abnormal-refund")
+    assert json.loads(heard[0][2]) == {"out_refund_no": "R20261124000001", "type": "MERCHANT_BANK_CARD"}
+    assert facts.status == "PROCESSING"
+
+
+def test_an_answer_about_another_refund_is_unknown():
+    with pytest.raises(PayUnknown):
+        talk(lambda gateway: gateway.redirect_refund("5030001", "R2"), Line(200, a_refund(status="PROCESSING")))
