@@ -22,7 +22,15 @@ KNOWN = (
     " from followers f where openid = ?"
 )
 
-REACHED = ("consents", "sendings", "nudges", "arrivals", "broadcast_people")  # how they came and were told things
+REACHED = (
+    "consents",
+    "sendings",
+    "nudges",
+    "arrivals",
+    "broadcast_people",
+    "inviters",
+    "touches",
+)  # how they came and were told things
 HELPED = ("services", "left_messages")  # by people
 TRACES = ("interests", "events", "dislikes", "quota", *REACHED, *HELPED)  # what we know beyond courses and orders
 BOUND = " or ".join(

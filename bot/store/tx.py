@@ -13,9 +13,11 @@ from bot.store.money import Anomalies, Attempts, Entitlements, Notices, Orders, 
 from bot.store.outbox import Outbox
 from bot.store.people import Dislikes, Events, Followers, Interests, Quota
 from bot.store.reach import Consents, Nudges, Sendings
+from bot.store.referral import Inviters, Referrals, Rewards, Touches
 from bot.store.rows import Rows
 from bot.store.service import LeftMessages, Services
 from bot.store.shared import Leases, Tokens, Versions
+from bot.store.transfers import Transfers
 
 
 class Tx:
@@ -37,6 +39,7 @@ class Tx:
         "figures",
         "followers",
         "interests",
+        "inviters",
         "leases",
         "left_messages",
         "lessons",
@@ -48,10 +51,14 @@ class Tx:
         "outbox",
         "popularity",
         "quota",
+        "referrals",
         "refunds",
+        "rewards",
         "sendings",
         "services",
         "tokens",
+        "touches",
+        "transfers",
         "trials",
         "versions",
     )
@@ -89,3 +96,8 @@ class Tx:
         self.broadcasts = Broadcasts(rows)
         self.services = Services(rows)
         self.left_messages = LeftMessages(rows)
+        self.inviters = Inviters(rows)
+        self.touches = Touches(rows)
+        self.referrals = Referrals(rows)
+        self.rewards = Rewards(rows)
+        self.transfers = Transfers(rows)
