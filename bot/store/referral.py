@@ -77,7 +77,18 @@ def _inviter(row: Row | None) -> Inviter | None:
 
 
 def _reward(row: Row) -> Reward:
-    return Reward(*row[:6], RewardState(row[6]), row[7], instant(row[8]), row[9])
+    return Reward(
+        reward_id=row[0],
+        friend=row[1],
+        openid=row[2],
+        order_no=row[3],
+        kept_fen=row[4],
+        amount_fen=row[5],
+        state=RewardState(row[6]),
+        reason=row[7],
+        created_at=instant(row[8]),
+        out_bill_no=row[9],
+    )
 
 
 class Inviters:
@@ -248,10 +259,10 @@ class Rewards:
         return [_reward(row) for row in self._rows.all(f"select {REWARD} from rewards order by reward_id desc")]
 
     def earned(self, openid: str, since: datetime | None = None) -> int:
-        """Return what somebody has earned in all, or since a moment, in fen; what came to nothing does not count."""
+        """Return what somebody has earned in all, or since a moment, in fen; what came to nothing apart."""
         row = self._rows.one(
-            "select coalesce(sum(amount_fen), 0) from rewards where openid = ? and state not in ('VOID', 'REJECTED')"
-            " and created_at > ?",
+            "select coalesce(sum(amount_fen), 0) from rewards where openid = ? and created_at > ?"
+            " and state not in ('VOID', 'REJECTED')",
             openid,
             -1 if since is None else epoch(since),
         )
@@ -290,12 +301,12 @@ class Rewards:
             )
         )
 
-    def settle(self, out_bill_no: str, to: RewardState) -> int:
+    def settle(self, out_bill_no: str, to: RewardState, came_from: Iterable[RewardState]) -> int:
         """Move everything of a transfer that is over: PAID, or READY to be taken again."""
+        states = [state.value for state in came_from]
         return self._rows.run(
-            "update rewards set state = ?, out_bill_no = case when ? = 'READY' then '' else out_bill_no end"
-            " where out_bill_no = ? and state = 'TAKEN'",
-            to.value,
+            f"update rewards set state = ? where out_bill_no = ? and state in ({','.join('?' * len(states))})",
             to.value,
             out_bill_no,
+            *states,
         )

@@ -41,14 +41,19 @@ class Transfer:
 
 def _transfer(row: Row) -> Transfer:
     return Transfer(
-        *row[:4],
-        TransferState(row[4]),
-        instant(row[5]),
-        *row[6:9],
-        instant_or_none(row[9]),
-        row[10],
-        row[11],
-        instant_or_none(row[12]),
+        out_bill_no=row[0],
+        openid=row[1],
+        amount_fen=row[2],
+        request=row[3],
+        state=TransferState(row[4]),
+        created_at=instant(row[5]),
+        transfer_bill_no=row[6],
+        package_info=row[7],
+        fail_reason=row[8],
+        finished_at=instant_or_none(row[9]),
+        tries=row[10],
+        refusals=row[11],
+        next_query_at=instant_or_none(row[12]),
     )
 
 

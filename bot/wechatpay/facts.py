@@ -1,4 +1,4 @@
-"""WeChat Pay's JSON about trades, refunds and transfers, read into our nouns. Whether it fits our orders is no matter here."""
+"""WeChat Pay's JSON about trades, refunds and transfers, as our nouns. Whether it fits us is no matter here."""
 
 from __future__ import annotations
 

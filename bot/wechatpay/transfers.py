@@ -55,7 +55,7 @@ class WeChatTransfers:
         return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
 
     async def transfer(self, request: str) -> TransferFacts:
-        """Ask for the transfer. WAIT_USER_CONFIRM comes with the package; SUCCESS alone means money was received."""
+        """Ask for the transfer. WAIT_USER_CONFIRM comes with the package; only SUCCESS means received."""
         return self._facts(await self._client.request("POST", BILLS, request.encode()), json.loads(request))
 
     async def query_transfer(self, out_bill_no: str) -> TransferFacts | None:
