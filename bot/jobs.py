@@ -60,6 +60,7 @@ class Jobs:
         pause_seconds: float,
         keep_unfollowed: timedelta,
         tag: Callable[[], Awaitable[int | None]] | None = None,
+        pay_out: Callable[[], Awaitable[int]] | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -71,6 +72,7 @@ class Jobs:
         self._counters = counters
         self._pause = pause_seconds
         self._keep_unfollowed = keep_unfollowed
+        self._pay_out = pay_out
         self._holder = secrets.token_hex(8)
         self._stopped = False
         self._purged: datetime | None = None
@@ -143,13 +145,18 @@ class Jobs:
         """Ask WeChat Pay, under a lease that is kept for as long as its answers take."""
         if not await self._lease_money():
             return None
-        work = asyncio.ensure_future(self._orders.run_due())
+        work = asyncio.ensure_future(self._move_money())
         try:
             while not (await asyncio.wait({work}, timeout=BEAT_SECONDS))[0]:
                 await self._lease_money()
         finally:
             work.cancel()  # does nothing to work that is done
         return work.result()
+
+    async def _move_money(self) -> int:
+        """Settle what came in and went back, then pay out what is earned."""
+        settled = await self._orders.run_due()
+        return settled + (await self._pay_out() if self._pay_out is not None else 0)
 
     async def _lease_money(self) -> bool:
         now = self._clock.now()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from bot import doors
+from bot.account.client import AccountClient
 from bot.account.mass import MassCalls
 from bot.account.notifier import AccountNotifier
 from bot.account.tags import TagCalls
@@ -18,13 +19,16 @@ from bot.models import OutboxRow
 from bot.nightly import Nightly
 from bot.orders import Merchant, Orders
 from bot.outbox import Outbox
-from bot.ports import Clock, Messenger, Notifier, OAuth, PayGateway, SystemClock
+from bot.ports import Clock, Messenger, Notifier, OAuth, PayGateway, SystemClock, TransferGateway
 from bot.reach.hours import QuietHours
 from bot.reach.service import Reach
+from bot.referral.codes import InviteCodes
+from bot.referral.service import Referral
 from bot.store import SqliteStore, Store
 from bot.suggestions import Suggestions
 from bot.tagging import Tagging
 from bot.texts import Texts
+from bot.transfers import Transfers
 from recsys.text import Tokenizer
 
 
@@ -45,6 +49,10 @@ class Shop:
     counters: Counters
     tagging: Tagging
     broadcasts: Broadcasts
+    account: AccountClient
+    referral: Referral
+    invite_codes: InviteCodes
+    transfers: Transfers
 
     def close(self) -> None:
         """Let go of the database."""
@@ -56,6 +64,7 @@ def open_shop(
     *,
     tell: Callable[[OutboxRow], str],
     gateway: PayGateway | None = None,
+    transfer_gateway: TransferGateway | None = None,
     messenger: Messenger | None = None,
     notifier: Notifier | None = None,
     oauth: OAuth | None = None,
@@ -96,6 +105,14 @@ def open_shop(
     outbox = Outbox(store, reach, clock, tell=tell)
     tagging = Tagging(store, TagCalls(account), clock, suggestions, config.tags)
     broadcasts = Broadcasts(store, MassCalls(account), clock, suggestions, config.broadcast)
+    referral = Referral(store, clock, config.referral)
+    transfers = Transfers(
+        store, transfer_gateway or doors.transfer_gateway(config, gateway), clock, config.referral
+    )
+
+    async def pay_out() -> int:
+        return await referral.grant_due() + await transfers.run_due()
+
     jobs = Jobs(
         store,
         clock,
@@ -108,8 +125,10 @@ def open_shop(
         pause_seconds=config.recsys.refresh_seconds,
         keep_unfollowed=timedelta(days=config.chat.keep_unfollowed_days),
         tag=tagging.level_if_due,
+        pay_out=pay_out,
     )
     orders.on_news(jobs.wake)
+    transfers.on_news(jobs.wake)
     return Shop(
         config,
         store,
@@ -124,4 +143,8 @@ def open_shop(
         counters,
         tagging,
         broadcasts,
+        account,
+        referral,
+        InviteCodes(store, account, clock),
+        transfers,
     )

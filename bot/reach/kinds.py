@@ -30,6 +30,9 @@ KINDS: Mapping[str, Manner] = {
     "paid": Manner(EVERY_WAY),  # they are waiting for it
     "paid_twice": Manner(EVERY_WAY),
     "refunded": Manner(EVERY_WAY, quiet=True),
+    "reward_ready": Manner(quiet=True),
+    "reward_paid": Manner(quiet=True),
+    "reward_back": Manner(quiet=True),
     "note": Manner(quiet=True, rationed=True),  # an operator's word; WeChat forbids templates for such
 }
 

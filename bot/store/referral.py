@@ -21,7 +21,7 @@ FIRST_PAID = (
 EARNING = (
     "select r.friend, r.inviter, o.order_no, o.paid_at < r.touched_at from referrals r"
     f" join orders o on o.order_no = {FIRST_PAID}"
-    " where not exists (select 1 from rewards where rewards.friend = r.friend)"
+    " where not exists (select 1 from rewards where rewards.friend = r.friend) and r.inviter not like 'anon-%'"
 )
 
 
@@ -198,6 +198,11 @@ class Referrals:
         """Keep what somebody brought and earned without the person."""
         self.hide(openid)
         self._rows.run("update referrals set inviter = ? where inviter = ?", alias, openid)
+        self._rows.run(
+            "update rewards set state = 'VOID', reason = 'forgotten'"
+            " where openid = ? and state in ('READY', 'REVIEW')",
+            openid,
+        )
         self._rows.run("update rewards set openid = ? where openid = ?", alias, openid)
         self._rows.run("delete from touches where inviter = ?", openid)
 

@@ -15,7 +15,7 @@ from typing import Any
 from bot.texts.book import Said
 from handlers.chat import reading, replies
 from handlers.chat.answers import Answer, Later, Text
-from handlers.chat.topics import card, desk, find, mine, notified, person, reports
+from handlers.chat.topics import card, desk, find, invite, mine, notified, person, reports
 from handlers.chat.turn import Turn
 
 Topic = Callable[[Any, Turn], Answer | Later]
@@ -41,6 +41,7 @@ COMMANDS: tuple[tuple[str, Topic], ...] = (
     ("删除我的数据 删除数据 删除我的全部数据 注销 注销账号", mine.ask_to_erase),
     (replies.ERASE, mine.erase),
     ("不删了 不删除 不删除了 先不删了", mine.keep),
+    ("邀请好友 我的邀请 邀请 邀请有奖 邀请奖励 我的奖励 领奖励 推荐给朋友", invite.mine),
     ("领取 免费领取", card.claim),
     ("撤销 撤回", card.undo),
     ("多少钱 价格 什么价 怎么卖 怎么收费 怎么买 怎么购买 购买 买 下单 免费吗 要钱 收费 贵吗", card.price),

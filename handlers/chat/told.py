@@ -22,6 +22,12 @@ def teller(public_url: str) -> Callable[[OutboxRow], str]:
                 return replies.paid_twice(title, fen)
             case "refunded":
                 return replies.refunded(title, fen)
+            case "reward_ready":
+                return replies.reward_ready(fen, f"{public_url}/rewards")
+            case "reward_paid":
+                return replies.reward_paid(fen)
+            case "reward_back":
+                return replies.reward_back(fen, f"{public_url}/rewards")
             case "human":
                 return str(told.get("content") or replies.handed_over())
             case "unanswered":
