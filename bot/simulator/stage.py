@@ -18,6 +18,7 @@ from bot.simulator.people import Follower, People
 from bot.simulator.qrcodes import Codes
 from bot.simulator.settings import Credentials, SimulatorKeys, SimulatorSettings
 from bot.simulator.tagbook import TagBook
+from bot.simulator.transferbook import TransferBook
 
 
 class Call(NamedTuple):
@@ -62,6 +63,7 @@ class Stage:
         self.credentials = Credentials.of(self.keys)
         self.people = People(self.settings.app_id)
         self.book = TradeBook()
+        self.transfers = TransferBook()
         self.notes = Notes()
         self.qrcodes = Codes()
         self.push: Push = _nobody
@@ -119,6 +121,7 @@ class Stage:
         self.faults.clear()
         self.stable_token, self.ticket = "", ("", 0.0)
         self.book.clear()
+        self.transfers.clear()
         self.notes.sent.clear()
         self.qrcodes.clear()
         self.tags.clear()

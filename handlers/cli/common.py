@@ -94,6 +94,13 @@ HEADINGS = {
     "left_messages": "待处理留言",
     "served_until": "人工服务到",
     "served_by": "接待客服",
+    "reward_id": "编号",
+    "friend": "朋友",
+    "out_bill_no": "转账单号",
+    "transfer_state": "转账",
+    "reason": "原因",
+    "kept_fen": "订单实收（元）",
+    "transfers": "历次转账",
 }
 WORDS = {
     "status": {"draft": "草稿", "published": "已上架", "retired": "已下架"},

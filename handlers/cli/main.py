@@ -20,6 +20,7 @@ from handlers.cli import (
     orders,
     qr,
     recsys,
+    rewards,
     rules,
     tags,
     texts,
@@ -72,6 +73,7 @@ main.add_command(demo.demo)
 main.add_command(courses.group)
 main.add_command(followers.group)
 main.add_command(orders.group)
+main.add_command(rewards.group)
 main.add_command(messages.group)
 main.add_command(messages.talks)
 main.add_command(qr.group)

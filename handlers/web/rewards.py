@@ -1,6 +1,6 @@
 """The pages of inviting friends: a follower's own rewards with the way to take them, and what their link shows.
 
-The page never says "received" before our records do: what WeChat's confirmation page answers is only a reason to ask.
+The page never says "received" before our records do: what WeChat's sheet answers is only a reason to ask.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class TakeReward(Page):
             self.finish({**told, "state": "wait" if transfer.state in OPEN else "over"})
 
     async def _verify(self) -> dict[str, str]:
-        """Return what proves to WeChat that the page is ours; empty when there is no ticket: then WeChat decides."""
+        """Return what proves to WeChat that the page is ours; empty when there is no ticket."""
         url = self._page_url()
         if not url:
             return {}

@@ -75,7 +75,7 @@
     say("正在准备……");
     try {
       var next = await ask("/rewards/take", "POST", { url: location.href.split("#")[0] });
-      if (next.state === "confirm") { say("请在微信里确认收款"); whenReady(next); }
+      if (next.state === "confirm") { say("请在微信里确认收款 ¥" + (next.amount_fen / 100).toFixed(2)); whenReady(next); }
       else if (next.state === "paid") { say("已到账，可以在微信钱包的账单里看到。"); button.textContent = "已到账"; }
       else if (next.state === "wait") { await poll(next.bill, 30, "微信正在处理，请稍等……"); }
       else if (next.state === "over") { over(); }
