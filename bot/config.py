@@ -241,18 +241,18 @@ class BroadcastSettings:
 
 
 REPORT_ROW = re.compile(r"(?P<type>[^=]+)=(?P<content>.+)")
-LONGEST_REMARK = 32  # bytes
+LONGEST_REMARK = 32  # bytes, of a remark and of what is reported
 MOST_IN_A_RED_PACKET = 20_000
 
 
 def _report_rows(values: tuple[str, ...]) -> str | None:
     matched = [REPORT_ROW.fullmatch(value) for value in values]
     kinds = [match["type"].strip() for match in matched if match]
-    short = all(len(match["content"].strip()) <= LONGEST_REMARK for match in matched if match)
+    short = all(len(match["content"].strip().encode()) <= LONGEST_REMARK for match in matched if match)
     if all(matched) and short and len(set(kinds)) == len(values) and values:
         return None
     return (
-        '应是“报备项=内容”的列表，不能重复，内容最长 32 个字，如 ["活动名称=邀请好友", "奖励说明=好友首次购课奖励"]'
+        '应是“报备项=内容”的列表，不能重复，内容最长 32 字节，如 ["活动名称=邀请好友", "奖励说明=好友首次购课奖励"]'
     )
 
 

@@ -98,13 +98,13 @@ class Referral:
 
     def came_in(self, tx: Tx, friend: str, scene: str, now: datetime, *, newcomer: bool) -> str:
         """Note, inside the transaction of a follow or scan, who brought somebody; returns the channel to count."""
+        tx.referrals.recall(friend)
         invited = scene.startswith(PREFIX)
         if newcomer and self.settings.enabled:
             self._bind(tx, friend, scene.removeprefix(PREFIX) if invited else "", now)
         return CHANNEL if invited else scene
 
     def _bind(self, tx: Tx, friend: str, code: str, now: datetime) -> None:
-        tx.referrals.recall(friend)
         touched = tx.touches.of(friend, since=self._since(now))
         scanned = tx.inviters.by(code) if code else None
         if touched is not None:
