@@ -329,7 +329,7 @@ def test_the_code_is_made_once_and_renewed_before_its_end(tmp_path):
 
 
 async def reviewed(shop, simulator, clock, folder):
-    """Let two rewards of Anna's wait for review; returns her phone, the commands, and the numbers of the rewards."""
+    """Let two rewards of Anna's wait for review; returns phone, commands and the listing."""
     anna = simulator.phone("安娜")
     await earn(shop, simulator, clock, anna, "一", "二")
     desk = Desk(shop, folder)
