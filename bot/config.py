@@ -281,12 +281,6 @@ class ReferralSettings:
     perception: str = _setting("")
     remark: str = _setting("邀请好友奖励", _remark)
 
-    @property
-    def report(self) -> tuple[tuple[str, str], ...]:
-        """The rows that are reported with each transfer: (type, content)."""
-        pairs = (row.partition("=") for row in self.scene_report)
-        return tuple((kind.strip(), content.strip()) for kind, _, content in pairs)
-
 
 @dataclass(frozen=True, slots=True)
 class Config:

@@ -113,7 +113,7 @@ class Transfers:
                 amount_fen=amount_fen,
                 remark=settings.remark,
                 scene_id=settings.scene_id,
-                report=settings.report,
+                report=_rows(settings.scene_report),
                 perception=settings.perception,
                 red_packet=settings.style == "red_packet",
                 user_name=name,
@@ -274,6 +274,12 @@ class Transfers:
             )
         elif state in DEAD and transfer.state is State.SUCCESS:
             tx.anomalies.add("transfer_reversed", transfer.out_bill_no, f"已到账的转账又报 {state}，请核对", now)
+
+
+def _rows(lines: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Split the rows that are reported with each transfer: (type, content)."""
+    pairs = (line.partition("=") for line in lines)
+    return tuple((kind.strip(), content.strip()) for kind, _, content in pairs)
 
 
 def _mismatch(facts: TransferFacts, transfer: Transfer | None) -> str:

@@ -63,7 +63,7 @@ class TakeReward(Page):
     """The button: makes the transfer, or finds the one that is under way, and says what the page must do next."""
 
     async def post(self) -> None:
-        """Answer JSON: ``state`` is confirm, paid, wait or refused."""
+        """Answer JSON: ``state`` is confirm, wait, over or refused."""
         self.require_same_site()
         if not self.openid:
             self.finish({"state": "refused", "why": "session"})
@@ -81,7 +81,7 @@ class TakeReward(Page):
             return
         told: dict[str, object] = {"bill": transfer.out_bill_no, "amount_fen": transfer.amount_fen}
         if transfer.state is TransferState.SUCCESS:
-            self.finish({**told, "state": "paid"})
+            self.finish({**told, "state": "wait"})  # the page asks once more, and shows the sums that hold now
         elif params := shop.transfers.confirm_params(transfer):
             self.finish({**told, "state": "confirm", "transfer": params, "verify": await self._verify()})
         else:
@@ -123,7 +123,10 @@ class RewardState(Page):
         if transfer.state in OPEN and await self._may_ask(out_bill_no):
             await self._shop.transfers.push(out_bill_no)
             transfer = await self._shop.store.read(lambda tx: tx.transfers.get(out_bill_no)) or transfer
-        self.finish({"state": transfer.state.value, "amount_fen": transfer.amount_fen})
+        told = {"state": transfer.state.value, "amount_fen": transfer.amount_fen}
+        openid, referral = self.openid, self._shop.referral
+        summary = await self._shop.store.read(lambda tx: referral.summary_in(tx, openid))
+        self.finish({**told, "ready_fen": summary.ready_fen, "paid_fen": summary.paid_fen})
 
     async def _may_ask(self, out_bill_no: str) -> bool:
         """Let WeChat be asked about a transfer once in a few seconds, whoever polls."""

@@ -30,7 +30,9 @@ def take(url, invitation, folder):
         hand.tap("#take", "继续领取")
         hand.tap("#wx-transfer-confirm")
         said.append(hand.find("#status", having="已到账").text)
-        said.append(hand.find("#take").get_attribute("disabled"))
+        said.append(
+            hand.find("#take").get_attribute("disabled") + hand.find("#ready").text + hand.find("#paid").text
+        )
         hand.picture("rewards-received")
         hand.driver.refresh()
         said.append(hand.find(".sums").text)
@@ -58,7 +60,7 @@ def test_a_reward_is_cancelled_then_confirmed_on_the_page(tmp_path):
     assert said[:2] == ["¥5.00", "请在微信里确认收款 ¥5.00"]
     assert "24 小时内可以继续领取" in said[2]
     assert said[3].startswith("已到账")
-    assert said[4] == "true"
+    assert said[4] == "true¥0.00¥5.00"
     assert "已到账\n¥5.00" in said[5]
     assert "邀请你" in said[6]
     assert (got, bills) == ({anna: REWARD}, 1)

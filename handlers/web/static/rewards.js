@@ -29,13 +29,28 @@
     return reply.json();
   }
 
+  function yuan(fen) { return "¥" + (fen / 100).toFixed(2); }
+
+  function show(id, fen) {
+    var place = document.getElementById(id);
+    if (place) { place.textContent = yuan(fen); }
+  }
+
+  function received(told) {
+    say("已到账，可以在微信钱包的账单里看到。");
+    button.textContent = "已到账";
+    show("ready", told.ready_fen);
+    show("taken", 0);
+    show("paid", told.paid_fen);
+  }
+
   function over() { again("这笔转账没有成功，奖励已退回，可以再领一次。"); }
 
   async function poll(bill, left, waiting) {
     say(waiting);
     try {
       var told = await ask("/rewards/" + bill + "/state", "GET");
-      if (told.state === "SUCCESS") { say("已到账，可以在微信钱包的账单里看到。"); button.textContent = "已到账"; return; }
+      if (told.state === "SUCCESS") { received(told); return; }
       if (told.state === "FAIL" || told.state === "CANCELLED" || told.state === "REFUSED") { over(); return; }
     } catch (error) { say("网络不太好，正在重试……"); }
     if (left > 0) { setTimeout(function () { poll(bill, left - 1, waiting); }, 2000); return; }
@@ -75,8 +90,7 @@
     say("正在准备……");
     try {
       var next = await ask("/rewards/take", "POST", { url: location.href.split("#")[0] });
-      if (next.state === "confirm") { say("请在微信里确认收款 ¥" + (next.amount_fen / 100).toFixed(2)); whenReady(next); }
-      else if (next.state === "paid") { say("已到账，可以在微信钱包的账单里看到。"); button.textContent = "已到账"; }
+      if (next.state === "confirm") { say("请在微信里确认收款 " + yuan(next.amount_fen)); whenReady(next); }
       else if (next.state === "wait") { await poll(next.bill, 30, "微信正在处理，请稍等……"); }
       else if (next.state === "over") { over(); }
       else { again(WHY[next.why] || "现在领不了，请回到公众号回复「人工」。"); }

@@ -71,9 +71,6 @@ def test_a_bill_waits_for_its_payee_who_confirms_it_once_and_the_shop_is_told(pl
     assert (notices, path, signed) == (1, "/pay/transfer-notify", True)
     kinds = (notice["event_type"], notice["resource"]["original_type"])
     assert kinds == ("MCHTRANSFER.BILL.FINISHED", "mch_payment")
-        "MCHTRANSFER.BILL.FINISHED",
-        "mch_payment",
-    )
     assert (told["state"], told["transfer_amount"], "package_info" in told) == ("SUCCESS", 500, False)
 
 
