@@ -24,6 +24,17 @@ KINDS: Mapping[str, Advice] = {
     "late_payment": Advice("过期后才付款", "课已照常开通；有人反映重复付款再用 orders show 核对"),
     "no_payer": Advice("不知道谁付的款", f"到{MERCHANT}查付款人；联系不上就用 orders refund 退回"),
     "double_payment": Advice("重复付款", "已自动退款；用 orders show 确认退款到账就可以了"),
+    "offer_gone": Advice(
+        "优惠没了才付款", "付款到得太晚，优惠或名额已经没有了，已自动退款；用 orders show 确认退款到账就可以了"
+    ),
+    "transfer_not_enough": Advice("转账余额不足", "给商户号的运营账户充值，会用原单号自动再转"),
+    "transfer_refused": Advice(
+        "转账被拒绝", "先运行 doctor，再到商户平台「产品中心」看转账权限和场景；改好后用 rewards pay 再付"
+    ),
+    "transfer_stuck": Advice("转账没有开始", f"多半是余额不足：到{FUNDS}看余额，充值后会自动继续"),
+    "transfer_mismatch": Advice("转账对不上", f"到{FUNDS}查这个单号，和 rewards show 里的金额核对"),
+    "transfer_paid_late": Advice("作废后又到账", f"到{FUNDS}核对是不是付了两次；付了两次就和收款人商量"),
+    "transfer_reversed": Advice("到账后又报失败", f"到{FUNDS}查这个单号的最后结果，按那里的结果和收款人说明"),
     "refund_refused": Advice(
         "退款被拒绝", "余额不足就给商户号充值，会自动再退；其他原因先运行 doctor，再用 refunds retry 重退"
     ),

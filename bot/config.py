@@ -265,6 +265,48 @@ class BroadcastSettings:
     daily_calls: int = _setting(100, _between(1, 1000))
 
 
+REPORT_ROW = re.compile(r"(?P<type>[^=]+)=(?P<content>.+)")
+LONGEST_REMARK = 32  # bytes, of a remark and of what is reported
+MOST_IN_A_RED_PACKET = 20_000
+
+
+def _report_rows(values: tuple[str, ...]) -> str | None:
+    matched = [REPORT_ROW.fullmatch(value) for value in values]
+    kinds = [match["type"].strip() for match in matched if match]
+    short = all(len(match["content"].strip().encode()) <= LONGEST_REMARK for match in matched if match)
+    if all(matched) and short and len(set(kinds)) == len(values) and values:
+        return None
+    return (
+        '应是“报备项=内容”的列表，不能重复，内容最长 32 字节，如 ["活动名称=邀请好友", "奖励说明=好友首次购课奖励"]'
+    )
+
+
+def _remark(value: str) -> str | None:
+    return None if 0 < len(value.encode()) <= LONGEST_REMARK else "应是 1 到 32 个字节的文字（约 10 个汉字）"
+
+
+@dataclass(frozen=True, slots=True)
+class ReferralSettings:
+    """What bringing a friend earns, within which limits, and how it is paid."""
+
+    enabled: bool = _setting(default=False)
+    friend_days: int = _setting(7, _between(1, 90))
+    after_days: int = _setting(7, _between(0, 90))
+    reward_fen: int = _setting(500, _between(0, 1_000_000))
+    reward_percent: int = _setting(0, _between(0, 50))
+    reward_max_fen: int = _setting(2000, _between(1, 1_000_000))
+    person_day_fen: int = _setting(5000, _between(1, 10_000_000))
+    person_total_fen: int = _setting(100_000, _between(1, 100_000_000))
+    daily_budget_fen: int = _setting(50_000, _between(1, 1_000_000_000))
+    review_above_fen: int = _setting(5000, _between(0, 10_000_000))
+    bill_max_fen: int = _setting(MOST_IN_A_RED_PACKET, _between(30, 1_000_000))
+    style: str = _setting("confirm", _one_of("confirm", "red_packet"))
+    scene_id: str = _setting("1000", _matching(r"\d{4}", "应是四位数字的转账场景 ID，在商户平台的产品设置里看"))
+    scene_report: tuple[str, ...] = _setting(("活动名称=邀请好友", "奖励说明=好友首次购课奖励"), _report_rows)
+    perception: str = _setting("")
+    remark: str = _setting("邀请好友奖励", _remark)
+
+
 @dataclass(frozen=True, slots=True)
 class GiftSettings:
     """How long a gift waits for somebody; 0: for ever."""
@@ -287,6 +329,7 @@ class Config:
     tags: TagsSettings = field(default_factory=TagsSettings)
     broadcast: BroadcastSettings = field(default_factory=BroadcastSettings)
     gift: GiftSettings = field(default_factory=GiftSettings)
+    referral: ReferralSettings = field(default_factory=ReferralSettings)
     menu: Mapping[str, object] = field(default_factory=dict)
     forms: Forms = field(default_factory=Forms)
 
@@ -303,6 +346,7 @@ SECTIONS: Mapping[str, type] = {
     "tags": TagsSettings,
     "broadcast": BroadcastSettings,
     "gift": GiftSettings,
+    "referral": ReferralSettings,
 }
 REQUIRED_TO_SERVE = ("app_id", "app_secret", "original_id", "token")
 REQUIRED_TO_SELL = ("cert_serial_no", "private_key_file", "apiv3_key", "public_key_id", "public_key_file")
@@ -501,6 +545,23 @@ def _together(sections: Mapping[str, Any]) -> list[str]:
         problems.append(
             f"[refund] until_days（现在是 {refund.until_days}）应不小于 full_days（{refund.full_days}）"
         )
+    return [*problems, *_referral_limits(sections)]
+
+
+def _referral_limits(sections: Mapping[str, Any]) -> list[str]:
+    """Name what would keep a reward from ever being paid. Sections that are wrong by themselves are skipped."""
+    pay, referral = sections["pay"], sections["referral"]
+    if not referral.enabled:
+        return []
+    problems = [] if pay.enabled else ["[referral] enabled 要先填好 [pay]，没有商户号付不出奖励"]
+    limits = ("person_day_fen", "person_total_fen", "daily_budget_fen", "bill_max_fen")
+    problems += [
+        f"[referral] {key} 不能小于 reward_max_fen，否则奖励付不出去"
+        for key in limits
+        if getattr(referral, key) < referral.reward_max_fen
+    ]
+    if referral.style == "red_packet" and referral.bill_max_fen > MOST_IN_A_RED_PACKET:
+        problems.append(f"[referral] bill_max_fen 用红包时最多 {MOST_IN_A_RED_PACKET}（200 元）")
     return problems
 
 

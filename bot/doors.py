@@ -13,13 +13,14 @@ from bot.account.tokens import Pause
 from bot.bills import Account, FundBill, TradeBill
 from bot.config import Config
 from bot.errors import ConfigError, NoticeRefused, PayRejected
-from bot.models import Notice, RefundFacts, Trade, TradeType
-from bot.ports import Clock, PayGateway, PrepayOrder
+from bot.models import Notice, RefundFacts, Trade, TradeType, TransferFacts
+from bot.ports import Clock, PayGateway, PrepayOrder, TransferGateway, TransferWish
 from bot.store import Store
 from bot.suggestions import read_words
 from bot.wechatpay.client import PayClient
 from bot.wechatpay.gateway import WeChatPay
 from bot.wechatpay.settings import MerchantSettings
+from bot.wechatpay.transfers import WeChatTransfers
 from recsys.search.synonyms import Synonyms
 from recsys.text import Tokenizer
 
@@ -108,6 +109,26 @@ class NoPay:
         """Refuse."""
         raise self._refusal(f"{day} {account}")
 
+    def transfer_request(self, wish: TransferWish) -> str:
+        """Refuse."""
+        raise self._refusal(wish.out_bill_no)
+
+    async def transfer(self, request: str) -> TransferFacts:
+        """Refuse."""
+        raise self._refusal(request)
+
+    async def query_transfer(self, out_bill_no: str) -> TransferFacts | None:
+        """Refuse."""
+        raise self._refusal(out_bill_no)
+
+    async def cancel_transfer(self, out_bill_no: str) -> TransferFacts:
+        """Refuse."""
+        raise self._refusal(out_bill_no)
+
+    def confirm_params(self, package_info: str) -> Mapping[str, str]:
+        """Refuse."""
+        raise self._refusal(package_info)
+
     @staticmethod
     def _refusal(_what: str) -> PayRejected:
         return PayRejected(0, "NO_MERCHANT", "还没有配置 [pay]，暂时只能领取免费课")
@@ -136,6 +157,13 @@ def pay_gateway(config: Config, clock: Clock) -> PayGateway:
     except (OSError, ValueError) as error:
         raise ConfigError([f"[pay] {error}"]) from None
     return WeChatPay(PayClient(merchant, clock))
+
+
+def transfer_gateway(config: Config, gateway: PayGateway) -> TransferGateway:
+    """Build what pays followers, with the keys of the merchant's gateway."""
+    if isinstance(gateway, WeChatPay):
+        return WeChatTransfers(gateway.client, f"{config.server.public_url}/pay/transfer-notify")
+    return NoPay()
 
 
 def account(config: Config, store: Store, clock: Clock, *, pause: Pause = asyncio.sleep) -> AccountClient:

@@ -8,7 +8,8 @@
     ├── NotAllowed               a move that the state of the thing forbids
     │   ├── CannotBuy            ... a wish to buy or to pay; why, the front desk puts into words
     │   │   └── CouponRefused    ... with a coupon that cannot be used here
-    │   └── CannotRefund         ... a follower's wish for their money; why, the front desk puts into words
+    │   ├── CannotRefund         ... a follower's wish for their money; why, the front desk puts into words
+    │   └── CannotTake           ... a wish to take a reward; why, the front desk puts into words
     ├── StoreError               the database did not take the change
     ├── MenuRefused              the menu could not be pushed; says what is live now
     ├── AccountError             api.weixin.qq.com said no (errcode, errmsg, rid, advice)
@@ -144,6 +145,27 @@ class CannotRefund(NotAllowed):
     """Nothing goes back here. Whoever answers the follower words ``why``; the text is for the log."""
 
     def __init__(self, why: NoRefund) -> None:
+        super().__init__(why.value)
+        self.why = why
+
+
+class Hindrance(StrEnum):
+    """What stands in the way of taking a reward."""
+
+    OFF = "off"
+    NOTHING = "nothing"
+    IN_REVIEW = "in_review"
+    NOT_YET = "not_yet"
+    TOO_LITTLE = "too_little"
+    PERSON_DAY = "person_day"
+    BUDGET = "budget"
+    NAME = "name"
+
+
+class CannotTake(NotAllowed):
+    """Nothing can be taken now. Whoever answers the follower words ``why``; the text is for the log."""
+
+    def __init__(self, why: Hindrance) -> None:
         super().__init__(why.value)
         self.why = why
 

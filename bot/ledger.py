@@ -6,10 +6,11 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.models import Attempt, AttemptState, Order, OrderState, Refund, RefundState
+from bot.models import Attempt, AttemptState, Order, OrderState, Refund, RefundState, TransferState
 from bot.refunding import yuan
 from bot.store import Tx
 from bot.store.ledger import LedgerRow, Movement
+from bot.store.transfers import Transfer
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ def check(tx: Tx) -> list[Difference]:
         *_refunds(refunds, returns),
         *_returns(attempts, refunds, payments, returns),
         *_orders(tx.orders.all(), refunds, payments, returns),
+        *_transfers(tx.transfers.all(), {row.key: row for row in rows if row.kind is Movement.TRANSFER}),
         *_fees(rows, {*payments, *(each.out_refund_no for each in refunds)}),
     ]
 
@@ -53,6 +55,20 @@ def _payments(attempts: Sequence[Attempt], payments: Mapping[str, LedgerRow]) ->
             yield Difference(number, f"付款 {yuan(attempt.total_fen)} 元，总账记的是 {_signed(row.amount_fen)} 元")
     for number in payments.keys() - paid.keys():
         yield Difference(number, "总账里有这笔付款，付款记录却不是成功")
+
+
+def _transfers(transfers: Sequence[Transfer], payouts: Mapping[str, LedgerRow]) -> Iterable[Difference]:
+    done = {each.out_bill_no: each for each in transfers if each.state is TransferState.SUCCESS}
+    for number, transfer in done.items():
+        row = payouts.get(number)
+        if row is None:
+            yield Difference(number, f"转账成功 {yuan(transfer.amount_fen)} 元，总账里没有这一笔")
+        elif -row.amount_fen != transfer.amount_fen:
+            yield Difference(
+                number, f"转账 {yuan(transfer.amount_fen)} 元，总账记的是 {_signed(row.amount_fen)} 元"
+            )
+    for number in payouts.keys() - done.keys():
+        yield Difference(number, "总账里有这笔转账，转账记录却不是成功")
 
 
 def _refunds(refunds: Sequence[Refund], returns: Mapping[str, LedgerRow]) -> Iterable[Difference]:

@@ -352,6 +352,34 @@ class RefundFacts:
     create_time: datetime | None = None
 
 
+class TransferState(StrEnum):
+    """What has become of one transfer to a follower; WeChat Pay's own words but for NEW and REFUSED."""
+
+    NEW = "NEW"  # written down, WeChat's answer not known yet
+    ACCEPTED = "ACCEPTED"
+    PROCESSING = "PROCESSING"  # when it stays so, the merchant's account is empty
+    WAIT_USER_CONFIRM = "WAIT_USER_CONFIRM"
+    TRANSFERING = "TRANSFERING"  # WeChat's spelling
+    CANCELING = "CANCELING"
+    SUCCESS = "SUCCESS"
+    FAIL = "FAIL"
+    CANCELLED = "CANCELLED"
+    REFUSED = "REFUSED"  # refused twice under the same number, and WeChat knows nothing of it
+
+
+@dataclass(frozen=True, slots=True)
+class TransferFacts:
+    """What WeChat Pay says of one out_bill_no; ``package_info`` opens the page on which it is confirmed."""
+
+    out_bill_no: str
+    state: str
+    transfer_bill_no: str = ""
+    amount_fen: int | None = None
+    openid: str = ""
+    fail_reason: str = ""
+    package_info: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
     """A verified and decrypted notification of WeChat Pay."""
@@ -360,4 +388,5 @@ class Notice:
     event_type: str
     trade: Trade | None = None
     refund: RefundFacts | None = None
+    transfer: TransferFacts | None = None
     plain: Mapping[str, object] = field(default_factory=dict)

@@ -6,12 +6,12 @@ Each is one narrow door. The real ones live in ``bot/wechatpay`` and ``bot/accou
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Protocol
 
 from bot.bills import Account, FundBill, TradeBill
-from bot.models import Notice, RefundFacts, Trade, TradeType
+from bot.models import Notice, RefundFacts, Trade, TradeType, TransferFacts
 
 BEIJING = timezone(timedelta(hours=8))  # the time of day of WeChat Pay and of the people who read ours
 
@@ -95,6 +95,48 @@ class PayGateway(Protocol):
 
     async def fund_bill(self, day: date, account: Account) -> FundBill | None:
         """Return the movements of funds of a Beijing day, None without any. Errors as ``trade_bill``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TransferWish:
+    """What a transfer to a follower is to look like. ``report`` are the rows of the scene: (type, content)."""
+
+    out_bill_no: str
+    openid: str
+    amount_fen: int
+    remark: str
+    scene_id: str
+    report: tuple[tuple[str, str], ...]
+    perception: str = ""
+    red_packet: bool = False
+    user_name: str = field(default="", repr=False)
+
+
+class TransferGateway(Protocol):
+    """商家转账 as the shop needs it. Errors: ``PayRejected``, ``PayUnknown``."""
+
+    def transfer_request(self, wish: TransferWish) -> str:
+        """Return the exact JSON text to keep with the transfer and to send, now and at every repeat.
+
+        ``NotAllowed`` when the amount needs a name and there is none.
+        """
+        ...
+
+    async def transfer(self, request: str) -> TransferFacts:
+        """Ask for the transfer; the same request moves money once, and asked again tells how it stands."""
+        ...
+
+    async def query_transfer(self, out_bill_no: str) -> TransferFacts | None:
+        """Return what WeChat knows of the transfer; None when it does not exist there."""
+        ...
+
+    async def cancel_transfer(self, out_bill_no: str) -> TransferFacts:
+        """Take a transfer back that nobody has confirmed; an answer means accepted, not cancelled."""
+        ...
+
+    def confirm_params(self, package_info: str) -> Mapping[str, str]:
+        """Return the object for ``WeixinJSBridge.invoke('requestMerchantTransfer', …)``. Pure."""
         ...
 
 

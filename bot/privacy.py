@@ -12,6 +12,8 @@ from typing import Any
 
 from bot.models import ANONYMOUS, Order, OrderState, Refund
 from bot.store import Store, Tx
+from bot.store.referral import Reward
+from bot.store.transfers import Transfer
 from recsys.profile import Profile
 
 log = logging.getLogger("zhike.privacy")
@@ -49,6 +51,10 @@ def copy_of(tx: Tx, openid: str, now: datetime) -> dict[str, Any] | None:
         "broadcasts": [
             {"content": content, "at": at, "state": state} for content, at, state in tx.broadcasts.of(openid)
         ],
+        "brought_by_link": bool(tx.referrals.inviter_of(openid)),
+        "friends_came": tx.referrals.came(openid),
+        "rewards": [_reward(each) for each in tx.rewards.of(openid)],
+        "transfers": [_transfer(each) for each in tx.transfers.of(openid)],
         "invoices": [asdict(each) for each in tx.invoices.of(openid)],
         "orders": [asdict(order) for order in orders],
         "refunds": [_refund(each) for order in orders for each in tx.refunds.of(order.order_no)],
@@ -58,6 +64,16 @@ def copy_of(tx: Tx, openid: str, now: datetime) -> dict[str, Any] | None:
 def _refund(refund: Refund) -> dict[str, Any]:
     internal = {"out_trade_no", "request", "tries", "next_query_at", "refund_id"}
     return {name: value for name, value in asdict(refund).items() if name not in internal}
+
+
+def _reward(reward: Reward) -> dict[str, Any]:
+    """Tell of a reward what is its owner's; who the friend is, and what they bought, is not."""
+    return {"amount_fen": reward.amount_fen, "state": reward.state, "created_at": reward.created_at}
+
+
+def _transfer(transfer: Transfer) -> dict[str, Any]:
+    fields = ("out_bill_no", "amount_fen", "state", "created_at", "finished_at", "fail_reason")
+    return {name: getattr(transfer, name) for name in fields}
 
 
 def liked(profile: str, now: datetime) -> list[str]:
@@ -81,6 +97,11 @@ def unsettled(tx: Tx, openid: str) -> Sequence[Order]:
     return [order for order in tx.orders.of(openid, limit=EVERY) if order.state is OrderState.PENDING]
 
 
+def being_paid(tx: Tx, openid: str) -> bool:
+    """Tell whether a transfer to the person has not ended: as long as it has not, they cannot be forgotten."""
+    return tx.transfers.under_way(openid) is not None
+
+
 def forget(tx: Tx, openid: str) -> int:
     """Delete everything of a person, their courses too; returns how many orders stay for the accounts, nobody's.
 
@@ -93,6 +114,8 @@ def forget(tx: Tx, openid: str) -> int:
     tx.groups.anonymise(openid, alias)
     tx.gifts.anonymise(openid, alias)
     tx.codes.anonymise(openid, alias)
+    tx.referrals.anonymise(openid, alias)
+    tx.transfers.anonymise(openid, alias)
     tx.followers.forget(openid)
     log.info("privacy.forgotten orders_kept=%d", kept)
     return kept
@@ -121,4 +144,6 @@ def _forget_batch(tx: Tx, before: datetime) -> int:
     departed = tx.followers.departed(before, limit=BATCH)
     for openid in departed:
         tx.followers.depart(openid)
+        if tx.followers.get(openid) is None:
+            tx.referrals.hide(openid)
     return len(departed)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from bot import doors
+from bot.account.client import AccountClient
 from bot.account.mass import MassCalls
 from bot.account.notifier import AccountNotifier
 from bot.account.tags import TagCalls
@@ -27,15 +28,18 @@ from bot.offers.qualifying import Qualifying
 from bot.offers.quoting import Quoting
 from bot.orders import Merchant, Orders
 from bot.outbox import Outbox
-from bot.ports import Clock, Messenger, Notifier, OAuth, PayGateway, SystemClock
+from bot.ports import Clock, Messenger, Notifier, OAuth, PayGateway, SystemClock, TransferGateway
 from bot.reach.hours import QuietHours
 from bot.reach.service import Reach
 from bot.reconciling import Reconciling
+from bot.referral.codes import InviteCodes
+from bot.referral.service import Referral
 from bot.refunds import Refunds
 from bot.store import SqliteStore, Store
 from bot.suggestions import Suggestions
 from bot.tagging import Tagging, read_rules
 from bot.texts import Texts
+from bot.transfers import Transfers, known_transfer
 from recsys.text import Tokenizer
 
 
@@ -60,6 +64,10 @@ class Shop:
     coupons: Coupons
     refunds: Refunds
     reconciling: Reconciling
+    account: AccountClient
+    referral: Referral
+    invite_codes: InviteCodes
+    transfers: Transfers
 
     def close(self) -> None:
         """Let go of the database."""
@@ -71,6 +79,7 @@ def open_shop(
     *,
     tell: Callable[[OutboxRow], str],
     gateway: PayGateway | None = None,
+    transfer_gateway: TransferGateway | None = None,
     messenger: Messenger | None = None,
     notifier: Notifier | None = None,
     oauth: OAuth | None = None,
@@ -121,10 +130,16 @@ def open_shop(
     texts = Texts(config.chat, store, clock)
     outbox = Outbox(store, reach, clock, tell=tell)
     tagging = Tagging(store, TagCalls(account), clock, suggestions, config.tags)
-    reconciling = Reconciling(store, gateway, clock, orders, app_id=config.wechat.app_id)
+    reconciling = Reconciling(
+        store, gateway, clock, orders, app_id=config.wechat.app_id, transfer_of=known_transfer
+    )
     broadcasts = Broadcasts(store, MassCalls(account), clock, suggestions, config.broadcast)
     reason = config.refund.reason_over
     gifts = Gifts(store, orders, clock, deliveries, reason)
+    referral = Referral(store, clock, config.referral)
+    transfers = Transfers(
+        store, transfer_gateway or doors.transfer_gateway(config, gateway), clock, config.referral
+    )
     jobs = Jobs(
         store,
         clock,
@@ -136,11 +151,17 @@ def open_shop(
         counters=counters,
         pause_seconds=config.recsys.refresh_seconds,
         keep_unfollowed=timedelta(days=config.chat.keep_unfollowed_days),
-        money_rounds=(GroupBuying(store, orders, clock, reason).run_due, gifts.run_due),
+        money_rounds=(
+            GroupBuying(store, orders, clock, reason).run_due,
+            gifts.run_due,
+            referral.grant_due,
+            transfers.run_due,
+        ),
         tag=tagging.level_if_due,
         reconciling=reconciling if config.pay.enabled else None,
     )
     orders.on_news(jobs.wake)
+    transfers.on_news(jobs.wake)
     return Shop(
         config,
         store,
@@ -159,4 +180,8 @@ def open_shop(
         coupons,
         Refunds(store, orders, gateway, clock, config.refund),
         reconciling,
+        account,
+        referral,
+        InviteCodes(store, account, clock),
+        transfers,
     )

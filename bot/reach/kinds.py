@@ -43,6 +43,9 @@ KINDS: Mapping[str, Manner] = {
     "refund_delayed": Manner(quiet=True),
     "refund_by_hand": Manner(quiet=True),
     "invoice_issued": Manner(quiet=True),
+    "reward_ready": Manner(quiet=True),
+    "reward_paid": Manner(quiet=True),
+    "reward_back": Manner(quiet=True),
     "note": Manner(quiet=True, rationed=True),  # an operator's word; WeChat forbids templates for such
 }
 

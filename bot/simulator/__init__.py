@@ -9,6 +9,8 @@ from bot.simulator.replies import BadReply
 from bot.simulator.settings import NOTICE_DELAYS, Credentials, SimulatorKeys, SimulatorSettings
 from bot.simulator.simulator import Simulator
 from bot.simulator.stage import Call
+from bot.simulator.transferbook import TransferBill
+from bot.simulator.transfers import TransferDesk, TransferSheet
 
 __all__ = [
     "BROKEN",
@@ -30,5 +32,8 @@ __all__ = [
     "SimulatorKeys",
     "SimulatorSettings",
     "Trade",
+    "TransferBill",
+    "TransferDesk",
+    "TransferSheet",
     "WebPage",
 ]

@@ -58,6 +58,9 @@ class Faults:
     redirected_status: Literal["PROCESSING", "ABNORMAL", "CLOSED"] | None = (
         None  # where refunds end that were sent to the merchant's own account, instead of SUCCESS
     )
+    transfer_not_enough: int = 0  # next n transfer requests: 403 NOT_ENOUGH, and nothing was done
+    transfers_refused: int = 0  # next n transfer requests: 403 NO_AUTH, and nothing was done
+    transfer_state: Literal["ACCEPTED", "PROCESSING"] | None = None  # where transfers begin and stay
     paid_before_answer: int = 0  # next n JSAPI orders: paid and notified before the order call is answered
     paid_after_close: int = 0  # next n closes: answered 204, and then the payment and its notice arrive
 

@@ -97,6 +97,10 @@ class Notices:
         if url := refund.request.get("notify_url"):
             await self._tell(refund.out_refund_no, url, self.of_refund(trade, refund), wait=wait)
 
+    async def tell_transferred(self, out_bill_no: str, url: str, body: bytes, *, wait: bool = True) -> None:
+        """Send the notice of a transfer that is over."""
+        await self._tell(out_bill_no, url, body, wait=wait)
+
     async def tell_echo(self, url: str, message: str) -> None:
         """Send the notice of a security echo."""
         body = self.body("SECURITY_ECHO.SUCCESS", "security", "安全回显", {"echo_message": message})

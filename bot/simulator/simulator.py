@@ -21,6 +21,8 @@ from bot.simulator.people import Follower
 from bot.simulator.phone import Phone
 from bot.simulator.settings import Credentials, Mode, SimulatorKeys, SimulatorSettings
 from bot.simulator.stage import Call, Stage
+from bot.simulator.transfers import TransferDesk, TransferHandler
+from bot.simulator.transferview import TransferViewHandler
 from bot.simulator.weixin import AuthorizeHandler, WeixinHandler
 
 _STATIC = Path(__file__).parent / "static"
@@ -53,6 +55,7 @@ class Simulator:
         self._forget: Callable[[list[str]], None] | None = None
         self._stage.push = self._push
         self.pay = Cashier(self._stage, self._notices)
+        self.transfers = TransferDesk(self._stage, self._notices)
 
     # ---- life ----
 
@@ -187,6 +190,7 @@ class Simulator:
                 (r"/phone/api/(state|screen)", page.LookHandler, desk),
                 (r"/phone/api/(followers|act|scan-pay|reset)", page.ActHandler, desk),
                 (r"/connect/oauth2/authorize", AuthorizeHandler, stage),
+                (r"/v3/fund-app/.*", TransferHandler, {**stage, "notices": self._notices}),
                 (r"/v3/.*", MchHandler, {**stage, "notices": self._notices}),
                 (r"/(?:cgi-bin|sns)/.*", WeixinHandler, stage),
             ],
@@ -200,6 +204,7 @@ class Simulator:
                 (r"/__wx/open", webview.OpenHandler, stage),
                 (r"/__wx/bridge\.js", webview.BridgeHandler, {"script": (_STATIC / "bridge.js").read_bytes()}),
                 (r"/__wx/pay/(check|confirm)", webview.PayHandler, {**stage, "cashier": self.pay}),
+                (r"/__wx/transfer/(verify|check|confirm)", TransferViewHandler, {**stage, "desk": self.transfers}),
                 (r".*", webview.ProxyHandler, {**stage, "jars": self._jars}),
             ],
             log_function=lambda _: None,

@@ -19,6 +19,7 @@ from bot.simulator.people import Follower, People
 from bot.simulator.qrcodes import Codes
 from bot.simulator.settings import Credentials, SimulatorKeys, SimulatorSettings
 from bot.simulator.tagbook import TagBook
+from bot.simulator.transferbook import TransferBook
 
 
 class Call(NamedTuple):
@@ -64,6 +65,7 @@ class Stage:
         self.people = People(self.settings.app_id)
         self.book = TradeBook()
         self.bills = Bills()
+        self.transfers = TransferBook()
         self.notes = Notes()
         self.qrcodes = Codes()
         self.push: Push = _nobody
@@ -122,6 +124,7 @@ class Stage:
         self.stable_token, self.ticket = "", ("", 0.0)
         self.book.clear()
         self.bills.clear()
+        self.transfers.clear()
         self.notes.sent.clear()
         self.qrcodes.clear()
         self.tags.clear()

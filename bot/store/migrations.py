@@ -5,6 +5,7 @@ Instants are INTEGER epoch seconds (UTC), money is INTEGER fen, truth values are
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -723,3 +724,72 @@ def m017_refunds(db: Database) -> None:
         foreign_keys=[("order_no", "orders", "order_no")],
     )
     db.execute("insert into refund_terms select order_no, 7, 50, 7 from orders")
+
+
+@migrations()
+def m016_referral(db: Database) -> None:
+    """Who may invite, who brought whom, what that earned, and the transfers that pay it."""
+    _table(
+        db,
+        "inviters",
+        {"openid": str, "code": str, "created_at": int, "url": str, "until": int},
+        pk="openid",
+        defaults={"url": "", "until": 0},
+    )
+    db.table("inviters").create_index(["code"], unique=True)
+    _table(db, "touches", {"openid": str, "inviter": str, "at": int}, pk="openid")
+    _table(
+        db,
+        "referrals",
+        {"friend": str, "inviter": str, "via": str, "touched_at": int, "came_at": int},
+        pk="friend",
+    )
+    db.table("referrals").create_index(["inviter"])
+    _table(
+        db,
+        "rewards",
+        {
+            "reward_id": int,
+            "friend": str,
+            "openid": str,
+            "order_no": str,
+            "kept_fen": int,
+            "amount_fen": int,
+            "state": str,
+            "reason": str,
+            "created_at": int,
+            "out_bill_no": str,
+        },
+        pk="reward_id",
+        defaults={"reason": "", "out_bill_no": ""},
+    )
+    db.table("rewards").create_index(["friend"], unique=True)
+    db.table("rewards").create_index(["order_no"], unique=True)
+    db.table("rewards").create_index(["openid", "state"])
+    db.table("rewards").create_index(["out_bill_no"])
+    _table(
+        db,
+        "transfers",
+        {
+            "out_bill_no": str,
+            "openid": str,
+            "amount_fen": int,
+            "request": str,
+            "state": str,
+            "created_at": int,
+            "transfer_bill_no": str,
+            "package_info": str,
+            "fail_reason": str,
+            "finished_at": int,
+            "tries": int,
+            "refusals": int,
+            "next_query_at": int,
+        },
+        pk="out_bill_no",
+        defaults={"transfer_bill_no": "", "package_info": "", "fail_reason": "", "tries": 0, "refusals": 0},
+    )
+    db.table("transfers").create_index(["openid", "state"])
+    db.table("transfers").create_index(["created_at"])
+    db.execute("create index idx_transfers_due on transfers (next_query_at) where next_query_at is not null")
+    _table(db, "referral_secret", {"id": int, "secret": str}, pk="id")
+    db.table("referral_secret").insert({"id": 1, "secret": secrets.token_hex(32)})

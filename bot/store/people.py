@@ -24,7 +24,8 @@ KNOWN = (
 
 REACHED = ("consents", "sendings", "nudges", "arrivals", "broadcast_people")  # how they came and were told things
 HELPED = ("services", "left_messages")  # by people
-TRACES = ("interests", "events", "dislikes", "quota", *REACHED, *HELPED)  # what we know beyond courses and orders
+INVITED = ("inviters", "touches")  # their own link, and whose they opened
+TRACES = ("interests", "events", "dislikes", "quota", *REACHED, *HELPED, *INVITED)  # beyond courses and orders
 BOUND = " or ".join(
     f"exists (select 1 from {table} where openid = f.openid)" for table in ("entitlements", "orders")
 )

@@ -21,9 +21,11 @@ from bot.store.outbox import Outbox
 from bot.store.people import Dislikes, Events, Followers, Interests, Quota
 from bot.store.promises import RefundPromises
 from bot.store.reach import Consents, Nudges, Sendings
+from bot.store.referral import Inviters, Referrals, Rewards, Touches
 from bot.store.rows import Rows
 from bot.store.service import LeftMessages, Services
 from bot.store.shared import Leases, Tokens, Versions
+from bot.store.transfers import Transfers
 
 
 class Tx:
@@ -50,6 +52,7 @@ class Tx:
         "gifts",
         "groups",
         "interests",
+        "inviters",
         "invoices",
         "leases",
         "ledger",
@@ -66,11 +69,15 @@ class Tx:
         "popularity",
         "quota",
         "reconciliations",
+        "referrals",
         "refund_terms",
         "refunds",
+        "rewards",
         "sendings",
         "services",
         "tokens",
+        "touches",
+        "transfers",
         "trials",
         "versions",
     )
@@ -119,3 +126,8 @@ class Tx:
         self.broadcasts = Broadcasts(rows)
         self.services = Services(rows)
         self.left_messages = LeftMessages(rows)
+        self.inviters = Inviters(rows)
+        self.touches = Touches(rows)
+        self.referrals = Referrals(rows)
+        self.rewards = Rewards(rows)
+        self.transfers = Transfers(rows)

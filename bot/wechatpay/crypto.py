@@ -1,7 +1,7 @@
 """The mathematics of WeChat Pay v3 on bytes: sign, verify, decrypt. No clock, no network, no settings.
 
 RSASSA-PKCS1-v1_5 with SHA-256 for signatures (documents 4012365342, 4013053249, 4012365339), AES-GCM for the
-content of notices (4012071382).
+content of notices (4012071382), RSA-OAEP for the few fields that only WeChat may read (4013053257).
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 import base64
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP, PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 
 SIGNATURE_TYPE = "WECHATPAY2-SHA256-RSA2048"
 GCM_NONCE_BYTES = 12
@@ -76,6 +76,12 @@ def decrypt(apiv3_key: bytes, nonce: bytes, aad: bytes, ciphertext_b64: str) -> 
         return AESGCM(apiv3_key).decrypt(nonce, ciphertext, aad)
     except InvalidTag:
         raise ValueError("ciphertext does not match key, nonce and associated data") from None
+
+
+def encrypt(public_key: RSAPublicKey, plain: str) -> str:
+    """Return a sensitive field for WeChat's eyes only, in base64: RSA-OAEP with SHA-1 (document 4013053257)."""
+    padding = OAEP(MGF1(SHA1()), SHA1(), None)  # noqa: S303 - WeChat's choice; OAEP does not rest on collisions
+    return base64.b64encode(public_key.encrypt(plain.encode(), padding)).decode("ascii")
 
 
 def bridge_sign(private_key: RSAPrivateKey, *, app_id: str, timestamp: int, nonce: str, prepay_id: str) -> str:

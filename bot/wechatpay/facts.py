@@ -1,4 +1,4 @@
-"""WeChat Pay's JSON about trades and refunds, read into our nouns. Whether it fits our orders is no matter here."""
+"""WeChat Pay's JSON about trades, refunds and transfers, as our nouns. Whether it fits us is no matter here."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from bot.models import RefundFacts, Trade
+from bot.models import RefundFacts, Trade, TransferFacts
 
 T = TypeVar("T")
 
@@ -53,6 +53,22 @@ def read_refund(data: Mapping[str, Any], status_key: str) -> RefundFacts:
         refund_fen=pick(pick(data, "amount", dict, {}), "refund", int, 0),
         success_time=_instant(pick(data, "success_time", str, "")),
         create_time=_instant(pick(data, "create_time", str, "")),
+    )
+
+
+def read_transfer(data: Mapping[str, Any]) -> TransferFacts:
+    """Read a transfer: the answer to its creation, a query's, or a notice. ``ValueError`` if a field is odd.
+
+    The answer to its creation tells neither amount nor openid, a query no package.
+    """
+    return TransferFacts(
+        out_bill_no=_required(data, "out_bill_no"),
+        state=_required(data, "state"),
+        transfer_bill_no=pick(data, "transfer_bill_no", str, ""),
+        amount_fen=pick(data, "transfer_amount", int, 0) or None,
+        openid=pick(data, "openid", str, ""),
+        fail_reason=pick(data, "fail_reason", str, ""),
+        package_info=pick(data, "package_info", str, ""),
     )
 
 

@@ -9,11 +9,12 @@ from datetime import datetime
 from bot.errors import NoticeRefused
 from bot.models import Notice
 from bot.wechatpay import crypto
-from bot.wechatpay.facts import json_object, pick, read_refund, read_trade
+from bot.wechatpay.facts import json_object, pick, read_refund, read_trade, read_transfer
 from bot.wechatpay.settings import MerchantSettings
 from bot.wechatpay.signatures import refusal
 
 ALGORITHM = "AEAD_AES_256_GCM"
+TRANSFER = "mch_payment"
 
 
 def read(settings: MerchantSettings, now: datetime, headers: Mapping[str, str], body: bytes) -> Notice:
@@ -47,10 +48,14 @@ def _parse(settings: MerchantSettings, body: bytes) -> Notice:
     kind = pick(resource, "original_type", str, "")
     if kind == "refund" and pick(plain, "mchid", str, "") != settings.mch_id:
         raise ValueError("a refund of another merchant")
+    # The documents call the field mch_id in one place and mchid in another.
+    if kind == TRANSFER and settings.mch_id != (pick(plain, "mch_id", str, "") or pick(plain, "mchid", str, "")):
+        raise ValueError("a transfer of another merchant")
     return Notice(
         notice_id=pick(envelope, "id", str, ""),
         event_type=pick(envelope, "event_type", str, ""),
         trade=read_trade(plain) if kind == "transaction" else None,
         refund=read_refund(plain, "refund_status") if kind == "refund" else None,
+        transfer=read_transfer(plain) if kind == TRANSFER else None,
         plain=plain,
     )

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from bot.config import ReferralSettings
 from bot.errors import CouponFault, NoRefund
 from bot.invoicing import TAIL, Billable
 from bot.models import Course, Line, Order, OrderState, Refund, RefundState, RefundTerms
 from bot.offers.pricing import Priced
 from bot.ports import BEIJING
+from bot.referral.service import Summary
 from bot.refunds import Preview
 from bot.refundterms import Basis
 from bot.store.coupons import Coupon
@@ -1090,6 +1092,72 @@ def refund_by_hand(title: str, amount_fen: int) -> str:
         f"《{title}》的退款 {yuan(amount_fen)} 退不到原来的账户，改由工作人员转给你。"
         f"请回复「{tap('人工', '人工')}」告诉我们怎么联系你。"
     )
+
+
+def invite(url: str, own: str, terms: str, summary: Summary) -> str:
+    """Give a follower their own invitation, and say how it stands."""
+    return (
+        f"{link(url, '👉 这是你的专属邀请页')}，转发给朋友就行；也可以在{link(own, '我的邀请')}里存下二维码。\n"
+        f"{terms}\n{invited(summary)}"
+    )
+
+
+def invite_terms(terms: ReferralSettings) -> str:
+    """Say what an invitation earns, and when."""
+    days = terms.after_days
+    window = f"付款 {days} 天后没有退款" if days else "付款后没有退款"
+    most = f"¥{terms.reward_max_fen / 100:.2f}"
+    share = f"实付的 {terms.reward_percent}%（最多 {most}）"
+    fixed = f" ¥{min(terms.reward_fen, terms.reward_max_fen) / 100:.2f} "
+    reward = share if terms.reward_percent else fixed
+    return f"朋友打开后 {terms.friend_days} 天内第一次关注，第一次付款买课、{window}，你就能领{reward}奖励。"
+
+
+def rewards_lost(fen: int) -> str:
+    """Warn that a deletion takes rewards away that were not taken."""
+    return f"⚠️ 还有 ¥{fen / 100:.2f} 邀请奖励没领，删除后就领不到了。"
+
+
+def invited(summary: Summary) -> str:
+    """Say how somebody's invitations stand."""
+    if not summary.friends:
+        return "还没有朋友通过你关注，分享出去试试吧。"
+    rows = (
+        (summary.waiting_fen, "还在退款期"),
+        (summary.review_fen, "正在审核"),
+        (summary.ready_fen, "现在可领"),
+        (summary.taken_fen, "等你确认或正在到账"),
+        (summary.paid_fen, "已到账"),
+    )
+    told = "，".join(f"{words} ¥{fen / 100:.2f}" for fen, words in rows if fen)
+    return f"已有 {summary.friends} 位朋友通过你关注" + (f"：{told}。" if told else "，还没有奖励。")
+
+
+def no_invite() -> str:
+    """Say that friends are welcome, though nothing is paid for them."""
+    return "现在没有邀请奖励。把公众号名片转给朋友就好；想学什么直接告诉我。"
+
+
+def reward_ready(amount_fen: int, url: str) -> str:
+    """Tell that something may be taken."""
+    return f"你邀请的朋友买了课，奖励 ¥{amount_fen / 100:.2f} 可以领了，{link(url, '点这里领取')}。"
+
+
+def reward_paid(amount_fen: int) -> str:
+    """Tell that a reward was received."""
+    return f"邀请奖励 ¥{amount_fen / 100:.2f} 已到账，可在微信钱包的账单里看到。谢谢你推荐朋友！"
+
+
+def reward_back(amount_fen: int, url: str) -> str:
+    """Tell that a transfer came to nothing, and may be taken again."""
+    return (
+        f"邀请奖励 ¥{amount_fen / 100:.2f} 没有到账（超过 24 小时没确认，或被撤销），{link(url, '可以重新领取')}。"
+    )
+
+
+def not_erased_while_paying(url: str) -> str:
+    """Say that a transfer has to end before a deletion."""
+    return f"你有一笔奖励正在发放，等它到账或过期后才能删除，{link(url, '点这里查看')}。"
 
 
 def apology() -> str:

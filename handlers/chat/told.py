@@ -55,6 +55,12 @@ def teller(public_url: str) -> Callable[[OutboxRow], str]:
                 return replies.refund_by_hand(title, fen)
             case "invoice_issued":
                 return replies.invoice_issued(title, fen, str(told["number"]))
+            case "reward_ready":
+                return replies.reward_ready(fen, f"{public_url}/rewards")
+            case "reward_paid":
+                return replies.reward_paid(fen)
+            case "reward_back":
+                return replies.reward_back(fen, f"{public_url}/rewards")
             case "human":
                 return str(told.get("content") or replies.handed_over())
             case "unanswered":

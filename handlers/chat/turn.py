@@ -124,6 +124,11 @@ class Turn:
         return replies.refund_terms(self.shop.config.refund.terms)
 
     @property
+    def rewards_link(self) -> str:
+        """Return the address of the page with a follower's invitations and rewards."""
+        return f"{self.shop.config.server.public_url}/rewards"
+
+    @property
     def data_link(self) -> str:
         """Return the address of the page that shows a follower what is kept of them."""
         return f"{self.shop.config.server.public_url}/my-data"

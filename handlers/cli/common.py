@@ -172,6 +172,12 @@ HEADINGS = {
     "issued_at": "开票时间",
     "reversal": "红字发票",
     "to_reverse_fen": "要红冲（元）",
+    "reward_id": "编号",
+    "friend": "朋友",
+    "out_bill_no": "转账单号",
+    "transfer_state": "转账",
+    "kept_fen": "订单实收（元）",
+    "transfers": "历次转账",
 }
 WORDS = {
     "status": {"draft": "草稿", "published": "已上架", "retired": "已下架"},

@@ -101,6 +101,8 @@ def _forgettable(tx: Tx, openid: str) -> None:
     _get(tx, openid)
     if privacy.unsettled(tx, openid):
         raise NotAllowed("还有待付款的订单；等它付清或过期后再删除")
+    if privacy.being_paid(tx, openid):
+        raise NotAllowed("有一笔奖励正在发放；等它到账或过期后再删除，用 rewards list 查看")
 
 
 def _get(tx: Tx, openid: str) -> Follower:

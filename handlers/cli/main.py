@@ -29,6 +29,7 @@ from handlers.cli import (
     qr,
     recsys,
     refunds,
+    rewards,
     rules,
     tags,
     texts,
@@ -92,6 +93,7 @@ main.add_command(refunds.group)
 main.add_command(pay.group)
 main.add_command(anomalies.group)
 main.add_command(invoices.group)
+main.add_command(rewards.group)
 main.add_command(messages.group)
 main.add_command(messages.talks)
 main.add_command(qr.group)

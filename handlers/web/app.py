@@ -23,6 +23,7 @@ from handlers.web.myorders import order_routes
 from handlers.web.notices import PayNotice
 from handlers.web.pages import page_routes
 from handlers.web.quiet import Quiet
+from handlers.web.rewards import reward_routes
 
 log = logging.getLogger("zhike.web")
 HERE = Path(__file__).parent
@@ -62,11 +63,13 @@ def make_app(shop: Shop) -> Application:
             ("/wechat", Gateway, gateway),
             ("/pay/notify", PayNotice, {"shop": shop}),
             ("/pay/refund-notify", PayNotice, {"shop": shop}),
+            ("/pay/transfer-notify", PayNotice, {"shop": shop}),
             ("/healthz", Health),
             ("/metrics", Metrics, {"shop": shop}),
             *page_routes(shop),
             *group_routes(shop),
             *gift_routes(shop),
+            *reward_routes(shop),
             ("/my-data", MyData, {"shop": shop}),
             ("/my-membership", MyMembership, {"shop": shop}),
             *order_routes(shop),

@@ -12,7 +12,7 @@ log = logging.getLogger("zhike.notices")
 
 
 class PayNotice(Quiet):
-    """Payments and refunds alike: the notice itself says which it is."""
+    """Payments, refunds and transfers alike: the notice itself says which it is."""
 
     def initialize(self, shop: Shop) -> None:
         """Take the shop."""
@@ -37,6 +37,9 @@ class PayNotice(Quiet):
             elif notice.refund is not None:
                 subject = notice.refund.out_refund_no
                 await self._shop.orders.book_refund(notice.refund)
+            elif notice.transfer is not None:
+                subject = notice.transfer.out_bill_no
+                await self._shop.transfers.book(notice.transfer, "notice")
             await self._shop.store.write(
                 lambda tx: tx.notices.add(notice.notice_id, notice.event_type, subject, result, now)
             )
@@ -45,7 +48,8 @@ class PayNotice(Quiet):
             self._count("failed")
             self._fail(429, "稍后重试")
             return
-        self._count("refund" if notice.refund is not None else result)
+        kind = "refund" if notice.refund is not None else "transfer" if notice.transfer is not None else result
+        self._count(kind)
         self.set_status(204)
 
     def _count(self, outcome: str) -> None:

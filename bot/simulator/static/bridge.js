@@ -14,8 +14,8 @@
     return element;
   }
 
-  function ask(step, params) {
-    return fetch("/__wx/pay/" + step, {
+  function ask(step, params, of) {
+    return fetch("/__wx/" + (of || "pay") + "/" + step, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(params),
@@ -110,6 +110,54 @@
     });
   }
 
+  // ---- 商家转账: a page may ask for it only once it has proved whose it is, as wx.config does ----
+
+  var verified = false;
+
+  function verify(params, done) {
+    ask("verify", { params: params || {}, url: location.href }, "transfer").then(function (answer) {
+      verified = Boolean(answer.verified);
+      done({ err_msg: verified ? "pre_verify_jsapi:ok" : answer.error });
+    }).catch(function () { done({ err_msg: "pre_verify_jsapi:fail" }); });
+  }
+
+  function showTransfer(params, told, done) {
+    var sheet = openSheet();
+    sheet.shade.id = "wx-transfer";
+    sheet.shade.setAttribute("aria-label", told.red_packet ? "微信红包" : "确认收款");
+    make(sheet.panel, "div", "", { color: "#888", fontSize: "14px" }, "模拟的微信收款，不会真的到账");
+    make(sheet.panel, "div", "wx-transfer-merchant", { marginTop: "12px", fontSize: "16px" },
+      told.merchant + (told.red_packet ? "给你发了一个红包" : "向你转账"));
+    make(sheet.panel, "div", "wx-transfer-amount", { fontSize: "38px", fontWeight: "700" }, "¥" + (told.total / 100).toFixed(2));
+    make(sheet.panel, "div", "wx-transfer-remark", { color: "#888", fontSize: "14px" }, told.remark);
+    var confirm = make(sheet.panel, "button", "wx-transfer-confirm", GREEN, told.red_packet ? "领取红包" : "确认收款");
+    var cancel = make(sheet.panel, "button", "wx-transfer-cancel", GREY, "取消");
+    confirm.type = cancel.type = "button";
+    cancel.onclick = function () {
+      sheet.shade.remove();
+      done({ err_msg: "requestMerchantTransfer:cancel" });
+    };
+    confirm.onclick = function () {
+      confirm.disabled = cancel.disabled = true;
+      ask("confirm", { params: params }, "transfer").then(function (answer) {
+        sheet.shade.remove();
+        done({ err_msg: answer.received ? "requestMerchantTransfer:ok" : "requestMerchantTransfer:fail", err_desc: answer.error });
+      }).catch(function () {
+        sheet.shade.remove();
+        done({ err_msg: "requestMerchantTransfer:fail" });
+      });
+    };
+    confirm.focus();
+  }
+
+  function transfer(params, done) {
+    if (!verified) { done({ err_msg: "requestMerchantTransfer:permission denied" }); return; }
+    ask("check", { params: params || {} }, "transfer").then(function (answer) {
+      if (answer.sheet) showTransfer(params, answer.sheet, done);
+      else done({ err_msg: "requestMerchantTransfer:fail", err_desc: answer.error });
+    }).catch(function () { done({ err_msg: "requestMerchantTransfer:fail" }); });
+  }
+
   function toPhone(message) {
     if (window.parent !== window) window.parent.postMessage(Object.assign({ from: "wx-webview" }, message), "*");
   }
@@ -117,6 +165,8 @@
   function invoke(name, params, callback) {
     var done = callback || function () {};
     if (name === "getBrandWCPayRequest") pay(params, done);
+    else if (name === "preVerifyJSAPI") verify(params, done);
+    else if (name === "requestMerchantTransfer") transfer(params, done);
     else if (name === "closeWindow") { toPhone({ close: true }); done({ err_msg: "close_window:ok" }); }
     else done({ err_msg: name + ":ok" });
   }

@@ -7,7 +7,7 @@ from typing import Any
 from bot.models import Course
 from handlers.chat import replies
 from handlers.chat.answers import Answer, Silence, Text
-from handlers.chat.topics import card
+from handlers.chat.topics import card, invite
 from handlers.chat.turn import Turn
 
 QR_PREFIX = "qrscene_"
@@ -20,6 +20,7 @@ def follow(message: Any, turn: Turn) -> Answer:
     """Greet a new or returning follower; a QR code may name a course, a receipt never does."""
     key = message.key or ""
     scene = key.removeprefix(QR_PREFIX) if key.startswith(QR_PREFIX) else ""
+    scene = invite.came(scene, turn)
     turn.tx.followers.follow(turn.openid, turn.now, scene)
     course = _came_by(scene, turn)
     turn.tx.events.add(turn.openid, "follow", turn.now, detail=key[:DETAIL])
@@ -43,7 +44,7 @@ def _greeting(turn: Turn) -> str:
 
 def scan(message: Any, turn: Turn) -> Answer:
     """Open the course that a scanned code names, else help."""
-    scene = (message.key or "").removeprefix(QR_PREFIX)
+    scene = invite.came((message.key or "").removeprefix(QR_PREFIX), turn)
     course = _came_by(scene, turn)
     turn.tx.events.add(turn.openid, "scan", turn.now, detail=scene[:DETAIL])
     if turn.service is not None:

@@ -148,7 +148,10 @@ def ask_to_erase(_message: Any, turn: Turn) -> Answer:
     bought = sum(each.source in PAID_FOR for each in owned)
     minutes = int(TIME_TO_ERASE.total_seconds()) // 60
     asked = replies.ask_to_erase([course.title for course in found], bought, minutes)
-    return Text(items.with_loss(asked, turn))
+    asked = items.with_loss(asked, turn)
+    summary = turn.shop.referral.summary_in(turn.tx, turn.openid)
+    lost = summary.ready_fen + summary.review_fen
+    return Text(f"{replies.rewards_lost(lost)}\n{asked}" if lost else asked)
 
 
 def erase(message: Any, turn: Turn) -> Answer:
@@ -163,6 +166,8 @@ def erase(message: Any, turn: Turn) -> Answer:
 
 def _not_yet(turn: Turn) -> Answer | None:
     """Refuse a deletion as long as money may still come for an order of theirs."""
+    if privacy.being_paid(turn.tx, turn.openid):
+        return Text(replies.not_erased_while_paying(turn.rewards_link))
     unsettled = privacy.unsettled(turn.tx, turn.openid)
     if not unsettled:
         return None
