@@ -83,11 +83,12 @@ def open_shop(
         order_minutes=config.pay.order_minutes,
         observer=suggestions,
     )
+    quiet = QuietHours.read(config.reach.quiet_hours)
     reach = Reach(
         messenger or account,
         notifier or AccountNotifier(account),
         forms=config.forms,
-        quiet=QuietHours.read(config.reach.quiet_hours),
+        quiet=quiet,
         public_url=config.server.public_url,
         message_quota=config.chat.message_quota,
         touch_quota=config.chat.touch_quota,
@@ -95,7 +96,7 @@ def open_shop(
     texts = Texts(config.chat, store, clock)
     outbox = Outbox(store, reach, clock, tell=tell)
     tagging = Tagging(store, TagCalls(account), clock, suggestions, config.tags)
-    broadcasts = Broadcasts(store, MassCalls(account), clock, suggestions, config.broadcast)
+    broadcasts = Broadcasts(store, MassCalls(account), clock, suggestions, config.broadcast, quiet)
     jobs = Jobs(
         store,
         clock,

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
+
+BETWEEN_NUDGES = timedelta(hours=24)  # from one thing told unasked to the next, whatever it is and by which way
 
 
 class Channel(StrEnum):

@@ -18,7 +18,7 @@ from bot.models import Follower, OutboxRow
 from bot.ports import Messenger, Notifier
 from bot.reach.forms import Filled, Form, Forms, fill, values_of
 from bot.reach.hours import QuietHours
-from bot.reach.kinds import Channel, Manner, manner
+from bot.reach.kinds import BETWEEN_NUDGES, Channel, Manner, manner
 from bot.reach.verdicts import FOR_ALL, VERDICTS, Verdict
 from bot.store import Tx
 from bot.store.reach import Sending, SendingState
@@ -26,7 +26,6 @@ from bot.store.reach import Sending, SendingState
 log = logging.getLogger("zhike.reach")
 MESSAGE_WINDOW = 48 * 3600
 TOUCH_WINDOW = 60
-BETWEEN_NUDGES = timedelta(hours=24)
 SHUT_FOR = timedelta(hours=1)  # until a way that WeChat shut for the whole account is tried again
 SHUT = "shut"
 
@@ -96,7 +95,7 @@ class Reach:
             tx.outbox.hold(row.row_id)
             return None
         if how.rationed:
-            tx.nudges.note(row.openid, _name(row), now)
+            tx.nudges.note([row.openid], _name(row), now)
         tx.sendings.begin(row, way.channel, way.template_id, now)
         return way
 
@@ -182,6 +181,8 @@ class Reach:
     def refused(self, tx: Tx, row: OutboxRow, way: Way, error: AccountError, now: datetime) -> bool:
         """Learn from a refusal; True when another way may be tried at once, False to try this one again later."""
         detail = str(error.errcode)
+        if manner(row.kind).rationed and (begun := tx.sendings.get(row.kind, row.key)) is not None:
+            tx.nudges.take_back([row.openid], _name(row), begun.at)
         tx.sendings.settle(row.kind, row.key, SendingState.REFUSED, detail=detail)
         verdict = VERDICTS.get(error.errcode)
         if verdict is None:
