@@ -17,11 +17,12 @@ from bot.simulator.mch import MchHandler
 from bot.simulator.messages import Value
 from bot.simulator.notes import Sort
 from bot.simulator.notices import Notices
+from bot.simulator.oauth import AuthorizeHandler
 from bot.simulator.people import Follower
 from bot.simulator.phone import Phone
 from bot.simulator.settings import Credentials, Mode, SimulatorKeys, SimulatorSettings
 from bot.simulator.stage import Call, Stage
-from bot.simulator.weixin import AuthorizeHandler, WeixinHandler
+from bot.simulator.weixin import WeixinHandler
 
 _STATIC = Path(__file__).parent / "static"
 _HOST = "127.0.0.1"
