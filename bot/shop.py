@@ -92,6 +92,7 @@ def open_shop(
         public_url=config.server.public_url,
         message_quota=config.chat.message_quota,
         touch_quota=config.chat.touch_quota,
+        once_template=config.reach.once_template,
     )
     texts = Texts(config.chat, store, clock)
     outbox = Outbox(store, reach, clock, tell=tell)

@@ -18,6 +18,7 @@ from bot.simulator.messages import Value
 from bot.simulator.notes import Sort
 from bot.simulator.notices import Notices
 from bot.simulator.oauth import AuthorizeHandler
+from bot.simulator.once import ConsentHandler
 from bot.simulator.people import Follower
 from bot.simulator.phone import Phone
 from bot.simulator.settings import Credentials, Mode, SimulatorKeys, SimulatorSettings
@@ -113,7 +114,7 @@ class Simulator:
         return self._phone_of(follower)
 
     def add_template(self, sort: Sort, title: str, fields: Mapping[str, str]) -> str:
-        """Give the account a template ("template" or "subscribe"); `fields` maps its fields to their labels."""
+        """Give the account a template ("template", "subscribe", "once"); `fields` maps fields to their labels."""
         return self._stage.notes.add(sort, title, fields).template_id
 
     async def settle(self) -> None:
@@ -188,6 +189,7 @@ class Simulator:
                 (r"/phone/api/(state|screen)", page.LookHandler, desk),
                 (r"/phone/api/(followers|act|scan-pay|reset)", page.ActHandler, desk),
                 (r"/connect/oauth2/authorize", AuthorizeHandler, stage),
+                (r"/mp/subscribemsg", ConsentHandler, stage),
                 (r"/v3/.*", MchHandler, {**stage, "notices": self._notices}),
                 (r"/(?:cgi-bin|sns)/.*", WeixinHandler, stage),
             ],

@@ -69,6 +69,17 @@ class Consents:
             epoch(now),
         )
 
+    def allow_one(self, openid: str, template_id: str, now: datetime) -> None:
+        """Note an acceptance of a kind that does not add up: there is one now, however many there were."""
+        self.refuse(openid, template_id, now)
+        self.allow(openid, template_id, now)
+
+    def remaining(self, openid: str, template_id: str) -> int:
+        """Return how many more notices of a template are allowed."""
+        sql = "select remaining from consents where openid = ? and template_id = ?"
+        row = self._rows.one(sql, openid, template_id)
+        return row[0] if row else 0
+
     def refuse(self, openid: str, template_id: str, now: datetime) -> None:
         """Note that nothing of this template may be sent any more."""
         self._rows.run(

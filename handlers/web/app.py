@@ -19,6 +19,7 @@ from handlers.web.mydata import MyData
 from handlers.web.notices import PayNotice
 from handlers.web.pages import page_routes
 from handlers.web.quiet import Quiet
+from handlers.web.remind import remind_routes
 
 log = logging.getLogger("zhike.web")
 HERE = Path(__file__).parent
@@ -62,6 +63,7 @@ def make_app(shop: Shop) -> Application:
             ("/metrics", Metrics, {"shop": shop}),
             *page_routes(shop),
             ("/my-data", MyData, {"shop": shop}),
+            *remind_routes(shop),
         ],
         cookie_secret=cookie_secret(shop),
         template_path=str(HERE / "templates"),

@@ -48,6 +48,8 @@ class Session:
 class Page(Quiet):
     """What all pages share: the session, web authorisation, honest headers, and errors as pages."""
 
+    may_remind = False  # whether to offer consent to one message: theirs to give, and not given yet
+
     def initialize(self, shop: Shop) -> None:
         """Take the shop."""
         self._shop = shop
@@ -122,10 +124,11 @@ class Page(Quiet):
 
     async def course(self, course_id: str) -> tuple[Course, bool]:
         """Return the course and whether it is theirs; stops with 404 when it is not to be seen."""
-        openid = self.openid
+        openid, once = self.openid, self._shop.config.reach.once_template
 
         def work(tx: Tx) -> tuple[Course | None, bool]:
             owned = bool(openid) and tx.entitlements.get(openid, course_id) is not None
+            self.may_remind = bool(owned and once) and not tx.consents.remaining(openid, once)
             return tx.courses.get(course_id), owned
 
         course, owned = await self._shop.store.read(work)
@@ -164,7 +167,7 @@ class OAuthCallback(Page):
         if identity.virtual:
             self.message("snapshot", 403)
         self._keep(Session(secrets.token_hex(16), identity.openid))
-        self.redirect(_own_path(wanted))
+        self.redirect(own_path(wanted))
 
     async def _take(self, state: str) -> str | None:
         """Use the state up; returns where its browser wanted to go, None when it is not valid any more."""
@@ -332,10 +335,10 @@ def page_routes(shop: Shop) -> list[tuple[str, type[RequestHandler], dict[str, S
     ]
 
 
-def _own_path(wanted: str) -> str:
-    """Return a path of ours; never another site."""
-    parts = urlsplit(wanted)
-    return wanted if wanted.startswith("/") and not wanted.startswith("//") and not parts.netloc else "/"
+def own_path(wanted: str) -> str:
+    """Return a path of ours; never another site, not even one that only a browser makes of it."""
+    foreign = not wanted.startswith("/") or wanted.startswith("//") or "\\" in wanted or not wanted.isprintable()
+    return "/" if foreign or urlsplit(wanted).netloc else wanted
 
 
 class _Svg(Protocol):
