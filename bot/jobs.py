@@ -60,6 +60,7 @@ class Jobs:
         pause_seconds: float,
         keep_unfollowed: timedelta,
         tag: Callable[[], Awaitable[int | None]] | None = None,
+        let_go: Callable[[], Awaitable[int | None]] | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -82,6 +83,7 @@ class Jobs:
             _Job("shelf", self._renew_shelf),
             _Job("purge", self._purge),
             *([_Job("tags", tag)] if tag else []),
+            *([_Job("agents", let_go)] if let_go else []),
         )
 
     def wake(self) -> None:

@@ -10,6 +10,7 @@ from bot import doors
 from bot.account.mass import MassCalls
 from bot.account.notifier import AccountNotifier
 from bot.account.tags import TagCalls
+from bot.agents import Agents
 from bot.broadcasts import Broadcasts
 from bot.config import Config
 from bot.counters import Counters
@@ -110,6 +111,7 @@ def open_shop(
         pause_seconds=config.recsys.refresh_seconds,
         keep_unfollowed=timedelta(days=config.chat.keep_unfollowed_days),
         tag=tagging.level_if_due,
+        let_go=Agents(store, account, clock).close_due,
     )
     orders.on_news(jobs.wake)
     return Shop(

@@ -11,6 +11,7 @@ from tornado.httpclient import HTTPRequest
 from tornado.httputil import HTTPHeaders
 
 from bot.simulator import quota
+from bot.simulator.agents import SESSION_SECONDS
 from bot.simulator.courier import Courier
 from bot.simulator.messages import Repeated, Value
 from bot.simulator.people import Follower, Received
@@ -20,7 +21,6 @@ FOLLOWER_COOKIE = "wx_simulated_follower"
 
 _TAP_EVENTS = frozenset({"CLICK", "SCAN", "subscribe", "scancode_push", "scancode_waitmsg"})
 _MOST_REDIRECTS = 10
-_AGENT_SECONDS = 1800  # a session nobody closes: after these the account gets the messages again
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 _message_ids = count(24_000_000_000_000_001)  # 64-bit, as WeChat's are; unique in this process
@@ -281,7 +281,7 @@ class Phone:
         self._follower.quota.open(quota.TAP if "bizmsgmenuid" in fields else quota.MESSAGE, now)
         self._follower.last_sent = now
         self._follower.see(Received(kind, text, via="self", at=now))
-        if self._follower.agent and now < self._follower.agent_since + _AGENT_SECONDS:
+        if self._follower.agent and now < self._follower.agent_since + SESSION_SECONDS:
             return None
         head = self._head(int(now))
         return await self._courier.deliver(

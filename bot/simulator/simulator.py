@@ -191,7 +191,7 @@ class Simulator:
                 (r"/connect/oauth2/authorize", AuthorizeHandler, stage),
                 (r"/mp/subscribemsg", ConsentHandler, stage),
                 (r"/v3/.*", MchHandler, {**stage, "notices": self._notices}),
-                (r"/(?:cgi-bin|sns)/.*", WeixinHandler, stage),
+                (r"/(?:cgi-bin|sns|customservice)/.*", WeixinHandler, stage),
             ],
             log_function=lambda _: None,
         )

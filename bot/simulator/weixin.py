@@ -7,7 +7,7 @@ import asyncio
 import secrets
 from urllib.parse import parse_qs
 
-from bot.simulator import mass, menucalls, messaging, oauth, once, tagcalls, tokens
+from bot.simulator import agents, mass, menucalls, messaging, oauth, once, tagcalls, tokens
 from bot.simulator.http import ApiHandler, utf8_json
 from bot.simulator.qrcodes import picture
 from bot.simulator.requests import Answer, Calls, Request, follower_of
@@ -124,6 +124,7 @@ _CALLS: Calls = {
     ("POST", "/cgi-bin/message/mass/sendall"): lambda stage, request: mass.send_all(stage, request.json()),
     ("POST", "/cgi-bin/message/mass/preview"): lambda stage, request: mass.preview(stage, request.json()),
     ("POST", "/cgi-bin/message/mass/get"): lambda stage, request: mass.status(stage, request.json()),
+    **agents.CALLS,
     **tokens.CALLS,
     **messaging.CALLS,
     **once.CALLS,

@@ -79,6 +79,7 @@ MENU_KEYS: Mapping[str, Topic] = {
     "my_courses": mine.courses,
     "my_orders": mine.orders,
     "help": desk.help_me,
+    "end_human": person.over,
 }
 
 
@@ -158,7 +159,7 @@ def said(words: str) -> Said:
 
 def click(message: Any, turn: Turn) -> Answer | Later:
     """Route a menu tap; a key that nobody knows gets help."""
-    if turn.service is not None:
+    if turn.service is not None and message.key != "end_human":
         return person.aside(message, turn)
     return MENU_KEYS.get(message.key or "", desk.help_me)(message, turn)
 
