@@ -4,15 +4,13 @@ from bot.simulator.requests import Answer, Calls, Request, follower_of, ok
 from bot.simulator.sending import Refusal
 from bot.simulator.stage import Stage
 
-SESSION_SECONDS = 1800  # a session nobody closes: after these the account gets the messages again
-
 
 def _close(stage: Stage, request: Request) -> Answer:
     body = request.json()
     follower, account = follower_of(stage, body.get("openid")), body.get("kf_account")
     if not isinstance(account, str) or "@" not in account:
         raise Refusal(65401, "invalid custom service account")
-    if not follower.agent or stage.now() >= follower.agent_since + SESSION_SECONDS:
+    if not stage.served(follower):
         raise Refusal(65413, "no effective session for the customer")
     if follower.agent != account:
         raise Refusal(65414, "another worker is serving the customer")

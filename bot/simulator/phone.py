@@ -11,10 +11,9 @@ from tornado.httpclient import HTTPRequest
 from tornado.httputil import HTTPHeaders
 
 from bot.simulator import quota
-from bot.simulator.agents import SESSION_SECONDS
 from bot.simulator.courier import Courier
 from bot.simulator.messages import Repeated, Value
-from bot.simulator.people import Follower, Received
+from bot.simulator.people import Follower, Received, links_in
 from bot.simulator.stage import Stage
 
 FOLLOWER_COOKIE = "wx_simulated_follower"
@@ -237,6 +236,17 @@ class Phone:
             raise LookupError("no agent has this session")
         await self.push("kf_close_session", {"KfAccount": account})
 
+    async def agent_says(self, text: str) -> None:
+        """Let the agent answer; the account hears nothing of it. Raises LookupError when nobody has the session."""
+        if not self.served:
+            raise LookupError("no agent has this session")
+        self._follower.see(Received("text", text, links_in(text), via="customer_service", at=self._stage.now()))
+
+    @property
+    def served(self) -> bool:
+        """Whether an agent has the session now."""
+        return self._stage.served(self._follower)
+
     # ---- the web view ----
 
     async def open(
@@ -281,7 +291,7 @@ class Phone:
         self._follower.quota.open(quota.TAP if "bizmsgmenuid" in fields else quota.MESSAGE, now)
         self._follower.last_sent = now
         self._follower.see(Received(kind, text, via="self", at=now))
-        if self._follower.agent and now < self._follower.agent_since + SESSION_SECONDS:
+        if self.served:
             return None
         head = self._head(int(now))
         return await self._courier.deliver(
