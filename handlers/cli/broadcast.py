@@ -23,6 +23,7 @@ LEFT_OUT = {
     "monthly_limit": "本月已收满",
     "told_today": "24 小时内已收过群发或主动消息",
 }
+TOO_FEW = f"群发至少要有 {LEAST_READERS} 位收件人"
 
 
 @click.group("broadcast", help="群发：选收件人，预览，发送，看结果。多个条件要同时满足。")
@@ -120,7 +121,9 @@ def _describe(chosen: Audience, left: int | None, choice: Choice, content: str) 
     click.echo(f"{choice.words}：选中 {chosen.chosen} 人，会发给 {len(chosen.openids)} 人")
     for why, count in chosen.left_out.items():
         click.echo(f"  不发 {count} 人：{LEFT_OUT[why]}")
-    if chosen.openids:
+    if 0 < len(chosen.openids) < LEAST_READERS:
+        click.echo(f"{TOO_FEW}；只发给一个人可以用 --to 预览")
+    elif chosen.openids:
         known = "查不到今天还剩几次" if left is None else f"今天还剩 {left} 次"
         click.echo(f"要用 {chosen.calls} 次群发，{known}")
     if content:
@@ -144,7 +147,7 @@ def _begin(shop: Shop, choice: Choice, *, dry_run: bool, at_night: bool, yes: bo
         click.echo("只是试算，什么也没有发")
         return ""
     if len(chosen.openids) < LEAST_READERS:
-        raise Failure(f"群发至少要有 {LEAST_READERS} 位收件人；只发给一个人可以用 broadcast preview --to")
+        raise Failure(f"{TOO_FEW}；只发给一个人可以用 broadcast preview --to")
     if left is not None and left < chosen.calls:
         raise Failure(f"要用 {chosen.calls} 次群发，今天只剩 {left} 次；明天再发，什么也没有发出")
     shop.broadcasts.require_day(at_night=at_night)

@@ -287,6 +287,18 @@ def test_without_rules_the_operator_is_told_where_to_write_them(tmp_path):
     assert "[tags] rules" in synced.output
 
 
+def test_the_preview_of_a_broadcast_to_one_says_that_it_cannot_be_sent(tmp_path):
+    async def story(desk, phones, shop, _simulator):
+        likes(shop, ["python"], phones[0])
+        return await desk.run("broadcast", "preview", "--interest", "Python", *LETTER)
+
+    told = at_the_desk(story, tmp_path)
+
+    assert told.exit_code == 0
+    assert "会发给 1 人" in told.output
+    assert "至少要有 2 位" in told.output
+
+
 # ---- at night, and who was told something today ----
 
 

@@ -117,7 +117,7 @@ function drawNotices(notices) {
   const select = $("notices");
   const chosen = select.value;
   $("notice-form").hidden = notices.length === 0;
-  select.replaceChildren(...notices.map((each) => new Option(`${each.title}（还可收 ${each.allowed} 条）`, each.id)));
+  select.replaceChildren(...notices.map((each) => new Option(`${each.title} ×${each.allowed}`, each.id)));
   if (notices.some((each) => each.id === chosen)) select.value = chosen;
 }
 
