@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -19,6 +19,8 @@ from bot.config import BroadcastSettings
 from bot.errors import AccountError, AccountUnknown, NotAllowed, NotFound
 from bot.mailing import LEAST_READERS, Broadcast, MassResult, Part, PartState, Traits, day_of, month_of, split
 from bot.ports import BEIJING, Clock
+from bot.reach.hours import QuietHours
+from bot.reach.kinds import BETWEEN_NUDGES
 from bot.store import Store, Tx
 from bot.suggestions import Suggestions
 
@@ -52,20 +54,27 @@ class Broadcasts:
     """The service of telling many. One broadcast at a time, over all processes."""
 
     def __init__(
-        self, store: Store, calls: MassCalls, clock: Clock, suggestions: Suggestions, settings: BroadcastSettings
+        self,
+        store: Store,
+        calls: MassCalls,
+        clock: Clock,
+        suggestions: Suggestions,
+        settings: BroadcastSettings,
+        quiet: QuietHours,
     ) -> None:
         self.mass = calls
         self._store = store
         self._clock = clock
         self._suggestions = suggestions
         self._settings = settings
+        self._quiet = quiet
         self._holder = secrets.token_hex(8)
 
     async def choose(self, wanted: Wanted, *, course_id: str = "", tag_id: int = 0) -> Audience:
         """Return who would get it; changes nothing. ``tag_id``: ``wanted`` is this tag and nothing else."""
         now = self._clock.now()
-        month, today = await self._store.read(
-            lambda tx: (tx.broadcasts.reached(month_of(now)), tx.broadcasts.reached(day_of(now)))
+        month, told = await self._store.read(
+            lambda tx: (tx.broadcasts.reached(month_of(now)), tx.nudges.since(now - BETWEEN_NUDGES))
         )
         openids: list[str] = []
         left_out: dict[str, int] = {}
@@ -76,7 +85,7 @@ class Broadcasts:
             if not audience.meets(traits, wanted, self._suggestions, now):
                 return
             chosen += 1
-            why = self._obstacle(traits, wanted, course_id, month, today)
+            why = self._obstacle(traits, wanted, course_id, month, told)
             if why:
                 left_out[why] = left_out.get(why, 0) + 1
             else:
@@ -87,7 +96,7 @@ class Broadcasts:
         return Audience(openids, chosen, left_out, not wanted.everybody, tag_id if whole else 0)
 
     def _obstacle(
-        self, traits: Traits, wanted: Wanted, course_id: str, month: Mapping[str, int], today: Mapping[str, int]
+        self, traits: Traits, wanted: Wanted, course_id: str, month: Mapping[str, int], told: Collection[str]
     ) -> str:
         """Return why somebody who was chosen must not get it, empty when they may."""
         if not traits.personalised and not wanted.everybody:
@@ -96,7 +105,7 @@ class Broadcasts:
             return "owns_course"
         if month.get(traits.openid, 0) >= self._settings.monthly_limit:
             return "monthly_limit"
-        return "told_today" if traits.openid in today else ""
+        return "told_today" if traits.openid in told else ""
 
     async def calls_left(self, *, by_tag: bool) -> int | None:
         """Return how many calls are left today, by our own count and WeChat's; None when WeChat does not tell."""
@@ -127,10 +136,19 @@ class Broadcasts:
         await self._store.write(work, durable=True)
         return broadcast
 
-    async def send(self, broadcast_id: str, tell: Callable[[int], object] = lambda _people: None) -> None:
+    def quiet_until(self) -> datetime | None:
+        """Return when the quiet hours end in which nobody is to be disturbed; None outside them."""
+        now = self._clock.now()
+        ends = self._quiet.next_open(now)
+        return ends if ends > now else None
+
+    async def send(
+        self, broadcast_id: str, tell: Callable[[int], object] = lambda _people: None, *, at_night: bool = False
+    ) -> None:
         """Make the calls that are still to be made; ``tell`` hears how many people each was for.
 
-        ``NotAllowed`` when another process is sending, or the day's calls are used up. ``AccountError`` when WeChat
+        ``NotAllowed`` when another process is sending, the day's calls are used up, or the quiet hours have begun
+        (``at_night`` sends all the same). ``AccountError`` when WeChat
         refuses, ``AccountUnknown`` when it is unclear: what was not sent yet can be sent by calling this again.
         """
         broadcast = await self.get(broadcast_id)
@@ -138,6 +156,7 @@ class Broadcasts:
             for part in await self.parts(broadcast_id):
                 await self._keep_lease()
                 if part.state in UNDER_WAY:
+                    self.require_day(at_night=at_night)
                     await self._send(broadcast, part)
                 tell(part.people)
         finally:
@@ -173,6 +192,14 @@ class Broadcasts:
         if not await self._store.write(lambda tx: tx.leases.take("broadcast", self._holder, now, now + LEASE)):
             raise NotAllowed("另一个群发正在进行；等它结束再试（它若已中断，2 分钟后可以继续）")
 
+    def require_day(self, *, at_night: bool) -> None:
+        """Refuse in the quiet hours (``NotAllowed``), unless ``at_night`` was said on purpose."""
+        ends = self.quiet_until()
+        if ends is not None and not at_night:
+            raise NotAllowed(
+                f"现在是安静时间，到 {ends.astimezone(BEIJING):%H:%M} 为止，这时不群发；一定要现在发就加 --now"
+            )
+
     async def _send(self, broadcast: Broadcast, part: Part) -> None:
         now = self._clock.now()
         if part.state is PartState.CALLING and part.called_at is not None and part.called_at <= now - REMEMBERED:
@@ -190,8 +217,9 @@ class Broadcasts:
             log.warning("broadcast.unclear id=%s part=%d", part.broadcast_id, part.part)
             raise
         except AccountError as error:
-            if error.errcode != TOO_SOON:  # that one says nothing of the former call
-                await self._settle(part, PartState.REFUSED, errcode=error.errcode)
+            # Refusing a repeat tells nothing of the call before it, which may have gone out.
+            if part.state is not PartState.CALLING and error.errcode != TOO_SOON:
+                await self._refused(part, now, error.errcode)
             raise
         await self._settle(part, PartState.SENT, msg_id=sent)
         log.info("broadcast.sent id=%s part=%d people=%d msg_id=%d", *_named(part), len(openids), sent)
@@ -206,24 +234,37 @@ class Broadcasts:
                 raise NotAllowed("今天的群发次数用完了，明天再用 broadcast send --resume 继续")
             unfit = self._unfit(tx, part, now)
             if unfit and part.tag_id:
-                raise NotAllowed("标签里有人取消了关注、关闭了个性化或收满了次数；重新用 broadcast send 选收件人")
+                raise NotAllowed(
+                    "标签里有人退订、关闭了个性化、一天内收过消息或收满了；重新用 broadcast send 选收件人"
+                )
             tx.broadcasts.drop(part.broadcast_id, unfit)
         openids = tx.broadcasts.readers(part.broadcast_id, part.part)
         if len(openids) < LEAST_READERS and part.state is not PartState.CALLING:
             tx.broadcasts.settle(part, PartState.EMPTY)
             return None
-        return openids if tx.broadcasts.begin(part, len(openids), now) else None
+        if not tx.broadcasts.begin(part, len(openids), now):
+            return None
+        tx.nudges.note(openids, part.client_msg_id, now)
+        return openids
 
     def _unfit(self, tx: Tx, part: Part, now: datetime) -> list[str]:
-        reached = tx.broadcasts.reached(month_of(now))
+        reached, told = tx.broadcasts.reached(month_of(now)), tx.nudges.since(now - BETWEEN_NUDGES)
         readers = tx.broadcasts.readers(part.broadcast_id, part.part)
-        full = [openid for openid in readers if reached.get(openid, 0) >= self._settings.monthly_limit]
+        limit = self._settings.monthly_limit
+        full = [openid for openid in readers if openid in told or reached.get(openid, 0) >= limit]
         return [*full, *tx.broadcasts.unwilling(part.broadcast_id, part.part)]
 
-    async def _settle(self, part: Part, state: PartState, *, msg_id: int = 0, errcode: int = 0) -> None:
-        await self._store.write(
-            lambda tx: tx.broadcasts.settle(part, state, msg_id=msg_id, errcode=errcode), durable=True
-        )
+    async def _refused(self, part: Part, begun: datetime, errcode: int) -> None:
+        """Note a clear no; who was to read it was not told anything."""
+
+        def work(tx: Tx) -> None:
+            tx.broadcasts.settle(part, PartState.REFUSED, errcode=errcode)
+            tx.nudges.take_back(tx.broadcasts.readers(part.broadcast_id, part.part), part.client_msg_id, begun)
+
+        await self._store.write(work, durable=True)
+
+    async def _settle(self, part: Part, state: PartState, *, msg_id: int = 0) -> None:
+        await self._store.write(lambda tx: tx.broadcasts.settle(part, state, msg_id=msg_id), durable=True)
 
 
 def _named(part: Part) -> tuple[str, int]:

@@ -102,6 +102,14 @@ def _quiet_hours(value: str) -> str | None:
     return None
 
 
+def _template_id(value: str) -> str | None:
+    return (
+        None
+        if re.fullmatch(r"[\w-]{0,64}", value, re.ASCII)
+        else "应是模板 ID，在公众平台的接口权限里复制；空着就不用"
+    )
+
+
 TAG_RULE = re.compile(r"(?P<name>[^=]+)=(?P<kind>bought|interest|channel):(?P<value>.+)")
 LONGEST_TAG = 30  # bytes
 MOST_TAGS = 100
@@ -247,6 +255,7 @@ class ReachSettings:
     """When followers may be told things; by which templates is ``Config.forms``."""
 
     quiet_hours: str = _setting("21:30-08:30", _quiet_hours)
+    once_template: str = _setting("", _template_id)
 
 
 @dataclass(frozen=True, slots=True)

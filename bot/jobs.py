@@ -65,6 +65,7 @@ class Jobs:
         money_rounds: Sequence[Callable[[], Awaitable[int]]] = (),
         tag: Callable[[], Awaitable[int | None]] | None = None,
         reconciling: Reconciling | None = None,
+        let_go: Callable[[], Awaitable[int | None]] | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -91,6 +92,7 @@ class Jobs:
             _Job("purge", self._purge),
             *([_Job("tags", tag)] if tag else []),
             *([_Job("reconcile", self._reconcile)] if reconciling else []),
+            *([_Job("agents", let_go)] if let_go else []),
         )
 
     def wake(self) -> None:

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from bot.bills import Account, FundBill, TradeBill
 from bot.models import Notice, RefundFacts, Trade, TradeType, TransferFacts
+from bot.reach.once import Letter
 
 BEIJING = timezone(timedelta(hours=8))  # the time of day of WeChat Pay and of the people who read ours
 
@@ -159,6 +160,10 @@ class Notifier(Protocol):
 
     async def send_subscribe(self, openid: str, template_id: str, data: Mapping[str, str], *, page: str) -> None:
         """Send a 订阅通知, which uses up one consent. 43101 means that there is none."""
+        ...
+
+    async def send_once(self, openid: str, template_id: str, letter: Letter) -> None:
+        """Send a 一次性订阅消息, which uses up the one consent. 43101 means that there is none."""
         ...
 
 

@@ -11,6 +11,7 @@ from bot.account.client import AccountClient
 from bot.account.mass import MassCalls
 from bot.account.notifier import AccountNotifier
 from bot.account.tags import TagCalls
+from bot.agents import Agents
 from bot.broadcasts import Broadcasts
 from bot.config import Config
 from bot.counters import Counters
@@ -118,14 +119,16 @@ def open_shop(
         deliveries=deliveries,
         refund=config.refund,
     )
+    quiet = QuietHours.read(config.reach.quiet_hours)
     reach = Reach(
         messenger or account,
         notifier or AccountNotifier(account),
         forms=config.forms,
-        quiet=QuietHours.read(config.reach.quiet_hours),
+        quiet=quiet,
         public_url=config.server.public_url,
         message_quota=config.chat.message_quota,
         touch_quota=config.chat.touch_quota,
+        once_template=config.reach.once_template,
     )
     texts = Texts(config.chat, store, clock)
     outbox = Outbox(store, reach, clock, tell=tell)
@@ -133,7 +136,7 @@ def open_shop(
     reconciling = Reconciling(
         store, gateway, clock, orders, app_id=config.wechat.app_id, transfer_of=known_transfer
     )
-    broadcasts = Broadcasts(store, MassCalls(account), clock, suggestions, config.broadcast)
+    broadcasts = Broadcasts(store, MassCalls(account), clock, suggestions, config.broadcast, quiet)
     reason = config.refund.reason_over
     gifts = Gifts(store, orders, clock, deliveries, reason)
     referral = Referral(store, clock, config.referral)
@@ -159,6 +162,7 @@ def open_shop(
         ),
         tag=tagging.level_if_due,
         reconciling=reconciling if config.pay.enabled else None,
+        let_go=Agents(store, account, clock).close_due,
     )
     orders.on_news(jobs.wake)
     transfers.on_news(jobs.wake)

@@ -12,9 +12,13 @@ from handlers.cli import main
 
 
 class Desk:
-    """The command line of a shop that runs; ``changes`` are settings, as ``tags_rules=[...]``."""
+    """The command line of a shop that runs; ``changes`` are settings, as ``tags_rules=[...]``.
+
+    There are no quiet hours unless ``reach_quiet_hours`` says so: the commands live by the machine's clock.
+    """
 
     def __init__(self, shop, folder, **changes):
+        changes.setdefault("reach_quiet_hours", "")
         lines = []
         for section in SECTIONS:
             settings = getattr(shop.config, section)

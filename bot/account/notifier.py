@@ -1,4 +1,4 @@
-"""Notices by the account's templates: template messages and 订阅通知. Implements ``ports.Notifier``.
+"""Notices by the account's templates: template messages, 订阅通知, 一次性订阅消息. Implements ``ports.Notifier``.
 
 What is in them, and who gets them, is decided elsewhere.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Protocol
+
+from bot.reach.once import SCENE, Letter
 
 
 class Caller(Protocol):
@@ -35,6 +37,12 @@ class AccountNotifier:
         """Send a 订阅通知, which uses up one consent."""
         notice = {"touser": openid, "template_id": template_id}
         await self._account.call("/cgi-bin/message/subscribe/bizsend", _with(notice, data, page=page))
+
+    async def send_once(self, openid: str, template_id: str, letter: Letter) -> None:
+        """Send a 一次性订阅消息, which uses up the one consent."""
+        notice = {"touser": openid, "template_id": template_id, "scene": str(SCENE), "title": letter.title}
+        path = "/cgi-bin/message/template/subscribe"
+        await self._account.call(path, _with(notice, {"content": letter.text}, url=letter.url))
 
 
 def _with(notice: Mapping[str, str], data: Mapping[str, str], **link: str) -> dict[str, Any]:

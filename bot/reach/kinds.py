@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
+
+BETWEEN_NUDGES = timedelta(hours=24)  # from one thing told unasked to the next, whatever it is and by which way
 
 
 class Channel(StrEnum):
@@ -13,6 +16,7 @@ class Channel(StrEnum):
     MESSAGE = "message"  # a customer-service message, while a window is open
     TEMPLATE = "template"  # a template message, for receipts only
     SUBSCRIBE = "subscribe"  # 订阅通知, one for each consent
+    ONCE = "once"  # 一次性订阅消息, one for the consent that our own pages ask for
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,8 @@ class Manner:
     rationed: bool = False
 
 
-EVERY_WAY = (Channel.MESSAGE, Channel.TEMPLATE, Channel.SUBSCRIBE)
+EVERY_WAY = (Channel.MESSAGE, Channel.TEMPLATE, Channel.SUBSCRIBE, Channel.ONCE)
+BY_CONSENT = (Channel.SUBSCRIBE, Channel.ONCE)  # these reach whoever agreed, following or not
 ANSWER = Manner()  # to what they asked a moment ago: they are awake
 KINDS: Mapping[str, Manner] = {
     "paid": Manner(EVERY_WAY),  # they are waiting for it

@@ -1,8 +1,9 @@
 """Deciding how one follower is told one thing, sending it that way, and learning from what WeChat answers.
 
-The order is: customer-service message within the ledger → template message → 订阅通知 within what they allowed →
-told at the next chat (and whatever waits is told in a passive reply when they write first). Decisions are made, and
-charged, inside a transaction, so that any number of workers share one ledger. When and how often is the outbox's.
+The order is: customer-service message within the ledger → template message → 订阅通知, then 一次性订阅消息, within
+what they allowed → told at the next chat (and whatever waits is told in a passive reply when they write first).
+Decisions are made, and charged, inside a transaction, so that any number of workers share one ledger. When and how
+often is the outbox's.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from bot.models import Follower, OutboxRow
 from bot.ports import Messenger, Notifier
 from bot.reach.forms import Filled, Form, Forms, fill, values_of
 from bot.reach.hours import QuietHours
-from bot.reach.kinds import Channel, Manner, manner
+from bot.reach.kinds import BETWEEN_NUDGES, BY_CONSENT, Channel, Manner, manner
+from bot.reach.once import letter
 from bot.reach.verdicts import FOR_ALL, VERDICTS, Verdict
 from bot.store import Tx
 from bot.store.reach import Sending, SendingState
@@ -26,18 +28,21 @@ from bot.store.reach import Sending, SendingState
 log = logging.getLogger("zhike.reach")
 MESSAGE_WINDOW = 48 * 3600
 TOUCH_WINDOW = 60
-BETWEEN_NUDGES = timedelta(hours=24)
 SHUT_FOR = timedelta(hours=1)  # until a way that WeChat shut for the whole account is tried again
 SHUT = "shut"
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How one row goes. ``window`` is the ledger's window that pays, ``filled`` the form of a notice."""
+    """How one row goes. ``window`` is the ledger's window that pays, ``filled`` the form of a notice.
+
+    ``again``: the same way as the last try, which may have arrived.
+    """
 
     channel: Channel
     window: str = ""
     filled: Filled | None = None
+    again: bool = False
 
     @property
     def template_id(self) -> str:
@@ -63,12 +68,14 @@ class Reach:
         public_url: str,
         message_quota: int,
         touch_quota: int,
+        once_template: str = "",
     ) -> None:
         self._messenger = messenger
         self._notifier = notifier
         self._forms = forms
         self._quiet = quiet
         self._public_url = public_url
+        self._once = once_template
         self._limits = (("touch", TOUCH_WINDOW, touch_quota), ("message", MESSAGE_WINDOW, message_quota))
         self._verdicts: Mapping[Verdict, Callable[[Tx, OutboxRow, Way, AccountError, datetime], None]] = {
             Verdict.WINDOW: self._window_shut,
@@ -96,7 +103,7 @@ class Reach:
             tx.outbox.hold(row.row_id)
             return None
         if how.rationed:
-            tx.nudges.note(row.openid, _name(row), now)
+            tx.nudges.note([row.openid], _name(row), now)
         tx.sendings.begin(row, way.channel, way.template_id, now)
         return way
 
@@ -118,21 +125,21 @@ class Reach:
         if last.way == Channel.MESSAGE:
             return self._open(tx, row, Channel.MESSAGE, follower, now)
         filled = None if _left(follower) else self._filled(tx, row, Channel(last.way), now)
-        return Way(Channel(last.way), filled=filled) if filled else None
+        return Way(Channel(last.way), filled=filled, again=True) if filled else None
 
     def _open(
         self, tx: Tx, row: OutboxRow, channel: Channel, follower: Follower | None, now: datetime
     ) -> Way | None:
         """Return a way that is open to this follower, charged; None when it is shut."""
         follows = follower is not None and follower.subscribed
-        if _left(follower) or _is_shut(tx, channel, now) or (not follows and channel is not Channel.SUBSCRIBE):
+        if _left(follower) or _is_shut(tx, channel, now) or (not follows and channel not in BY_CONSENT):
             return None
         if channel is Channel.MESSAGE:
             return self._message(tx, row, now)
         filled = self._filled(tx, row, channel, now)
         if filled is None:
             return None
-        if channel is Channel.SUBSCRIBE and not tx.consents.take(row.openid, filled.template_id):
+        if channel in BY_CONSENT and not tx.consents.take(row.openid, filled.template_id):
             return None
         return Way(channel, filled=filled)
 
@@ -145,6 +152,8 @@ class Reach:
 
     def _filled(self, tx: Tx, row: OutboxRow, channel: Channel, now: datetime) -> Filled | None:
         """Fill the form of this kind; None when there is none, when it is shut, or when a value does not fit."""
+        if channel is Channel.ONCE:
+            return Filled(self._once, {}) if self._once and not _is_shut(tx, self._once, now) else None
         form = self._form(row.kind, channel)
         if form is None or _is_shut(tx, form.template_id, now):
             return None
@@ -169,6 +178,9 @@ class Reach:
             return await self._notifier.send_template(
                 row.openid, way.template_id, way.filled.data, url=way.filled.url, client_msg_id=client_msg_id(row)
             )
+        if way.channel is Channel.ONCE:
+            await self._notifier.send_once(row.openid, way.template_id, letter(content))
+            return ""
         await self._notifier.send_subscribe(row.openid, way.template_id, way.filled.data, page=way.filled.url)
         return ""
 
@@ -182,6 +194,8 @@ class Reach:
     def refused(self, tx: Tx, row: OutboxRow, way: Way, error: AccountError, now: datetime) -> bool:
         """Learn from a refusal; True when another way may be tried at once, False to try this one again later."""
         detail = str(error.errcode)
+        if manner(row.kind).rationed and (begun := tx.sendings.get(row.kind, row.key)) is not None:
+            tx.nudges.take_back([row.openid], _name(row), begun.at)
         tx.sendings.settle(row.kind, row.key, SendingState.REFUSED, detail=detail)
         verdict = VERDICTS.get(error.errcode)
         if verdict is None:
@@ -203,7 +217,11 @@ class Reach:
         tx.followers.unfollow(row.openid, now)
 
     def _unwelcome(self, tx: Tx, row: OutboxRow, way: Way, _error: AccountError, now: datetime) -> None:
+        """No consent is left. Where the one there was paid for the try before, that try did arrive."""
         tx.consents.refuse(row.openid, way.template_id, now)
+        if way.channel is Channel.ONCE and way.again:
+            tx.sendings.settle(row.kind, row.key, SendingState.ARRIVED)
+            tx.outbox.done(row.row_id, "sent", now)
 
     def _not_this_person(self, tx: Tx, row: OutboxRow, way: Way, _error: AccountError, _now: datetime) -> None:
         if way.channel is Channel.MESSAGE:
@@ -224,7 +242,7 @@ class Reach:
         """Return what was charged for a message that was surely not sent."""
         if way.channel is Channel.MESSAGE:
             tx.quota.give_back(row.openid, way.window)
-        elif way.channel is Channel.SUBSCRIBE:
+        elif way.channel in BY_CONSENT:
             tx.consents.give_back(row.openid, way.template_id)
 
 

@@ -107,6 +107,8 @@ class Courier:
         return response.body if response is not None and response.code == _OK else None
 
     async def _fetch(self, request: HTTPRequest) -> HTTPResponse | None:
+        if not self._stage.shop_url:
+            return None  # the shop has not opened yet
         try:
             return await self._stage.client.fetch(request, raise_error=False)
         except (HTTPClientError, OSError):

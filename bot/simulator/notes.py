@@ -12,7 +12,7 @@ from typing import Any, Literal
 from bot.simulator.people import Follower, Received
 from bot.simulator.sending import Refusal
 
-Sort = Literal["template", "subscribe"]
+Sort = Literal["template", "subscribe", "once"]  # the last is once.py's, and has no fields
 
 _SAME_SECONDS = 600  # how long a client_msg_id is remembered
 _EMOJI = re.compile("[\U00010000-\U0010ffff\u2600-\u27bf\ufe0f]")

@@ -54,7 +54,17 @@ class Desk:
             "followers": [{"openid": each.openid, "name": each.name} for each in stage.people],
             "subscribed": follower.subscribed if follower else False,
             "typing": follower.typing if follower else False,
+            "served": stage.served(follower) if follower else False,
+            "notices": self.notices(follower) if follower else [],
         }
+
+    def notices(self, follower: Follower) -> list[dict[str, Any]]:
+        """Return the account's templates of 订阅通知, and how many of each the follower allows."""
+        return [
+            {"id": each.template_id, "title": each.title, "allowed": follower.consents.get(each.template_id, 0)}
+            for each in self.stage.notes.templates.values()
+            if each.sort == "subscribe"
+        ]
 
     def menu(self, follower: Follower | None) -> dict[str, Any] | None:
         """Return the menu that the follower sees now."""
@@ -120,8 +130,9 @@ class LookHandler(DeskHandler):
         )
 
     def _mark(self, follower: Follower) -> str:
-        menu = json.dumps(self.desk.menu(follower), sort_keys=True)
-        return f"{follower.subscribed:d}{follower.typing:d}{follower.platform}{hash(menu)}"
+        around = json.dumps([self.desk.menu(follower), self.desk.notices(follower)], sort_keys=True)
+        served = self.desk.stage.served(follower)
+        return f"{follower.subscribed:d}{follower.typing:d}{served:d}{follower.platform}{hash(around)}"
 
 
 class ActHandler(DeskHandler):
@@ -136,6 +147,8 @@ class ActHandler(DeskHandler):
             raise HTTPError(400)
         try:
             self.tell(await self._do(what, body) or {})
+        except LookupError:
+            self.tell({"error": "现在没有客服在接待"})
         except (BadReply, NotFollowing, PayRefused) as error:
             self.tell({"error": str(error)})
 
@@ -204,6 +217,9 @@ _ACTS: dict[str, Callable[[Phone, dict[str, Any]], Awaitable[object]]] = {
     "scan": _scan,
     "allow": lambda phone, body: phone.allow(_text(body, "template_id")),
     "decline": lambda phone, body: phone.decline(_text(body, "template_id")),
+    "agent_takes": lambda phone, _: phone.agent_takes(),
+    "agent_closes": lambda phone, _: phone.agent_closes(),
+    "agent_says": lambda phone, body: phone.agent_says(_text(body, "text")),
     "click": lambda phone, body: phone.click(_text(body, "key")),
     "voice": lambda phone, body: phone.voice(_text(body, "recognition") or None),
     "image": lambda phone, _: phone.image(),

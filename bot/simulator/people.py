@@ -10,7 +10,7 @@ from typing import Literal
 
 from bot.simulator.quota import Quota
 
-Via = Literal["reply", "customer_service", "template", "subscribe", "mass", "self", "system"]
+Via = Literal["reply", "customer_service", "template", "subscribe", "once", "mass", "self", "system"]
 
 BROKEN = "该公众号提供的服务出现故障，请稍后再试"
 
@@ -87,6 +87,7 @@ class Follower:
     agent: str = ""  # the customer-service account that has the session
     agent_since: float = 0.0
     consents: dict[str, int] = field(default_factory=dict)  # template → notices still allowed
+    once: set[tuple[str, str]] = field(default_factory=set)  # (template, scene) of 一次性订阅消息 agreed to
     bell: Bell = field(default_factory=Bell)
 
     def see(self, received: Received) -> Received:
@@ -104,6 +105,7 @@ class Follower:
         self.tags.clear()
         self.screen.clear()
         self.consents.clear()
+        self.once.clear()
         self.quota.close()
         self.bell.ring()
 

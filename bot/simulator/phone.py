@@ -13,14 +13,13 @@ from tornado.httputil import HTTPHeaders
 from bot.simulator import quota
 from bot.simulator.courier import Courier
 from bot.simulator.messages import Repeated, Value
-from bot.simulator.people import Follower, Received
+from bot.simulator.people import Follower, Received, links_in
 from bot.simulator.stage import Stage
 
 FOLLOWER_COOKIE = "wx_simulated_follower"
 
 _TAP_EVENTS = frozenset({"CLICK", "SCAN", "subscribe", "scancode_push", "scancode_waitmsg"})
 _MOST_REDIRECTS = 10
-_AGENT_SECONDS = 1800  # a session nobody closes: after these the account gets the messages again
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 _message_ids = count(24_000_000_000_000_001)  # 64-bit, as WeChat's are; unique in this process
@@ -237,6 +236,17 @@ class Phone:
             raise LookupError("no agent has this session")
         await self.push("kf_close_session", {"KfAccount": account})
 
+    async def agent_says(self, text: str) -> None:
+        """Let the agent answer; the account hears nothing of it. Raises LookupError when nobody has the session."""
+        if not self.served:
+            raise LookupError("no agent has this session")
+        self._follower.see(Received("text", text, links_in(text), via="customer_service", at=self._stage.now()))
+
+    @property
+    def served(self) -> bool:
+        """Whether an agent has the session now."""
+        return self._stage.served(self._follower)
+
     # ---- the web view ----
 
     async def open(
@@ -281,7 +291,7 @@ class Phone:
         self._follower.quota.open(quota.TAP if "bizmsgmenuid" in fields else quota.MESSAGE, now)
         self._follower.last_sent = now
         self._follower.see(Received(kind, text, via="self", at=now))
-        if self._follower.agent and now < self._follower.agent_since + _AGENT_SECONDS:
+        if self.served:
             return None
         head = self._head(int(now))
         return await self._courier.deliver(

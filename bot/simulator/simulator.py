@@ -17,13 +17,15 @@ from bot.simulator.mch import MchHandler
 from bot.simulator.messages import Value
 from bot.simulator.notes import Sort
 from bot.simulator.notices import Notices
+from bot.simulator.oauth import AuthorizeHandler
+from bot.simulator.once import ConsentHandler
 from bot.simulator.people import Follower
 from bot.simulator.phone import Phone
 from bot.simulator.settings import Credentials, Mode, SimulatorKeys, SimulatorSettings
 from bot.simulator.stage import Call, Stage
 from bot.simulator.transfers import TransferDesk, TransferHandler
 from bot.simulator.transferview import TransferViewHandler
-from bot.simulator.weixin import AuthorizeHandler, WeixinHandler
+from bot.simulator.weixin import WeixinHandler
 
 _STATIC = Path(__file__).parent / "static"
 _HOST = "127.0.0.1"
@@ -115,7 +117,7 @@ class Simulator:
         return self._phone_of(follower)
 
     def add_template(self, sort: Sort, title: str, fields: Mapping[str, str]) -> str:
-        """Give the account a template ("template" or "subscribe"); `fields` maps its fields to their labels."""
+        """Give the account a template ("template", "subscribe", "once"); `fields` maps fields to their labels."""
         return self._stage.notes.add(sort, title, fields).template_id
 
     async def settle(self) -> None:
@@ -191,8 +193,9 @@ class Simulator:
                 (r"/phone/api/(followers|act|scan-pay|reset)", page.ActHandler, desk),
                 (r"/connect/oauth2/authorize", AuthorizeHandler, stage),
                 (r"/v3/fund-app/.*", TransferHandler, {**stage, "notices": self._notices}),
+                (r"/mp/subscribemsg", ConsentHandler, stage),
                 (r"/v3/.*", MchHandler, {**stage, "notices": self._notices}),
-                (r"/(?:cgi-bin|sns)/.*", WeixinHandler, stage),
+                (r"/(?:cgi-bin|sns|customservice)/.*", WeixinHandler, stage),
             ],
             log_function=lambda _: None,
         )

@@ -21,6 +21,8 @@ from bot.simulator.settings import Credentials, SimulatorKeys, SimulatorSettings
 from bot.simulator.tagbook import TagBook
 from bot.simulator.transferbook import TransferBook
 
+_SESSION_SECONDS = 1800  # an agent's session that nobody closes: after these the account gets the messages again
+
 
 class Call(NamedTuple):
     """One call that the shop made to either API."""
@@ -93,6 +95,10 @@ class Stage:
     async def settle(self) -> None:
         """Wait until the background work of this moment is done."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def served(self, follower: Follower) -> bool:
+        """Tell whether an agent has the session of a follower; one that nobody closes ends by itself."""
+        return bool(follower.agent) and self.now() < follower.agent_since + _SESSION_SECONDS
 
     def ring(self) -> None:
         """Wake every page that watches a phone: something around the screens changed."""

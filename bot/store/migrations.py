@@ -793,3 +793,16 @@ def m016_referral(db: Database) -> None:
     db.execute("create index idx_transfers_due on transfers (next_query_at) where next_query_at is not null")
     _table(db, "referral_secret", {"id": int, "secret": str}, pk="id")
     db.table("referral_secret").insert({"id": 1, "secret": secrets.token_hex(32)})
+
+
+@migrations()
+def m022_one_ration(db: Database) -> None:
+    """Let broadcasts count as told unasked, those of the past as well."""
+    db.table("nudges").create_index(["at"])
+    db.execute(
+        "insert into nudges (openid, key, at)"
+        " select p.openid, c.client_msg_id, max(c.called_at) from broadcast_parts c join broadcast_people p"
+        " on p.broadcast_id = c.broadcast_id and p.part = c.part"
+        " where c.state in ('CALLING', 'SENT', 'LOST') group by p.openid"
+        " on conflict (openid) do update set key = excluded.key, at = excluded.at where excluded.at > nudges.at"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -67,6 +68,17 @@ class Consents:
             template_id,
             epoch(now),
         )
+
+    def allow_one(self, openid: str, template_id: str, now: datetime) -> None:
+        """Note an acceptance of a kind that does not add up: there is one now, however many there were."""
+        self.refuse(openid, template_id, now)
+        self.allow(openid, template_id, now)
+
+    def remaining(self, openid: str, template_id: str) -> int:
+        """Return how many more notices of a template are allowed."""
+        sql = "select remaining from consents where openid = ? and template_id = ?"
+        row = self._rows.one(sql, openid, template_id)
+        return row[0] if row else 0
 
     def refuse(self, openid: str, template_id: str, now: datetime) -> None:
         """Note that nothing of this template may be sent any more."""
@@ -174,7 +186,7 @@ class Sendings:
 
 
 class Nudges:
-    """The latest thing that each follower was told unasked."""
+    """The latest thing that each follower was told unasked, a note or a broadcast: one ledger for all of them."""
 
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
@@ -184,13 +196,22 @@ class Nudges:
         row = self._rows.one("select key, at from nudges where openid = ?", openid)
         return now if row is None or row[0] == key else max(now, instant(row[1]) + pause)
 
-    def note(self, openid: str, key: str, now: datetime) -> None:
-        """Note that something is being told unasked."""
-        self._rows.run(
+    def note(self, openids: Iterable[str], key: str, now: datetime) -> None:
+        """Note that something is being told unasked; for what was noted before, the first time stands."""
+        self._rows.run_many(
             "insert into nudges (openid, key, at) values (?, ?, ?)"
             " on conflict (openid) do update set key = excluded.key, at = excluded.at"
             " where nudges.key <> excluded.key",
-            openid,
-            key,
-            epoch(now),
+            [(openid, key, epoch(now)) for openid in openids],
+        )
+
+    def since(self, moment: datetime) -> set[str]:
+        """Return everybody who was told something unasked after that moment."""
+        return {row[0] for row in self._rows.all("select openid from nudges where at > ?", epoch(moment))}
+
+    def take_back(self, openids: Iterable[str], key: str, at: datetime) -> None:
+        """Forget what was noted at that moment: it was surely not sent. What was noted before it stands."""
+        self._rows.run_many(
+            "delete from nudges where openid = ? and key = ? and at >= ?",
+            [(openid, key, epoch(at)) for openid in openids],
         )

@@ -74,6 +74,24 @@ class Services:
         """Let the bot answer again; False when it did already."""
         return bool(self._rows.run("delete from services where openid = ?", openid))
 
+    def leave(self, openid: str) -> None:
+        """Let the bot answer again because the follower said so; an agent's session is left to be closed."""
+        self._rows.run("delete from services where openid = ? and account in ('', '?')", openid)
+        self._rows.run("update services set until = 0, since = 0 where openid = ?", openid)
+
+    def ended(self, now: datetime) -> list[Service]:
+        """Return the sessions that followers left and that are to be closed at WeChat by now."""
+        sql = f"select {SERVICE} from services where until = 0 and since <= ? order by openid"
+        return [_service(row) for row in self._rows.all(sql, epoch(now))]
+
+    def close_later(self, openid: str, at: datetime) -> None:
+        """Put off the closing of a session."""
+        self._rows.run("update services set since = ? where openid = ? and until = 0", epoch(at), openid)
+
+    def gone(self, openid: str) -> None:
+        """Forget a session that was closed, unless another has begun."""
+        self._rows.run("delete from services where openid = ? and until = 0", openid)
+
     def of(self, openid: str, now: datetime) -> Service | None:
         """Return the talk of a follower, if one goes on."""
         row = self._rows.one(f"select {SERVICE} from services where openid = ? and until > ?", openid, epoch(now))

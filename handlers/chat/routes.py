@@ -103,6 +103,7 @@ MENU_KEYS: Mapping[str, Topic] = {
     "my_membership": items.my_membership,
     "my_orders": mine.orders,
     "help": desk.help_me,
+    "end_human": person.over,
 }
 
 
@@ -182,7 +183,7 @@ def said(words: str) -> Said:
 
 def click(message: Any, turn: Turn) -> Answer | Later:
     """Route a menu tap; a key that nobody knows gets help."""
-    if turn.service is not None:
+    if turn.service is not None and message.key != "end_human":
         return person.aside(message, turn)
     return MENU_KEYS.get(message.key or "", desk.help_me)(message, turn)
 

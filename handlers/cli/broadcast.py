@@ -3,55 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from bot.broadcasts import UNDER_WAY, Audience
 from bot.errors import NotFound, ZhikeError
 from bot.mailing import LEAST_READERS, Broadcast, Part, PartState
+from bot.ports import BEIJING
 from bot.shop import Shop
 from bot.store import Tx
 from handlers.cli.choosing import Choice, audience_options, choose, content_of
 from handlers.cli.common import Desk, Failure, confirm, show
+from handlers.cli.mailed import part_for_people, part_of, summary, summary_for_people
 
-T = TypeVar("T")
 LEFT_OUT = {
     "personalisation_off": "关闭了个性化",
     "owns_course": "已有这门课",
     "monthly_limit": "本月已收满",
-    "told_today": "今天已收过群发",
+    "told_today": "24 小时内已收过群发或主动消息",
 }
-STATES = {
-    "unfinished": "没发完",
-    "unclear": "结果不明",
-    "refused": "被拒绝",
-    "lost": "要人工核对",
-    "sending": "等微信的结果",
-    "failed": "发送失败",
-    "done": "已发出",
-}
-PARTS = {
-    PartState.NEW: "还没发",
-    PartState.CALLING: "结果不明，可以继续",
-    PartState.SENT: "已交给微信",
-    PartState.REFUSED: "微信拒绝",
-    PartState.EMPTY: "收件人不足 2 位，没发",
-    PartState.LOST: "结果不明超过一天，到公众号后台核对",
-}
-ENDS = {
-    "err(10001)": "涉嫌广告",
-    "err(20001)": "涉嫌政治",
-    "err(20002)": "涉嫌色情",
-    "err(20004)": "涉嫌社会",
-    "err(20006)": "涉嫌违法犯罪",
-    "err(20008)": "涉嫌欺诈",
-    "err(20013)": "涉嫌版权",
-    "err(21000)": "涉嫌其他",
-    "err(22000)": "涉嫌互推",
-    "err(40001)": "管理员拒绝了",
-    "err(40002)": "管理员 30 分钟内没有确认",
-}
+TOO_FEW = f"群发至少要有 {LEAST_READERS} 位收件人"
 
 
 @click.group("broadcast", help="群发：选收件人，预览，发送，看结果。多个条件要同时满足。")
@@ -75,9 +47,11 @@ def preview(desk: Desk, /, openid: str, as_json: bool, **options: Any) -> None:
             raise click.UsageError("--to 要和 --text 或 --file 一起用")
         chosen, left = asyncio.run(_look(shop, choice))
         if as_json:
-            show([_row(chosen, left, choice, content)], as_json=True, empty="")
+            row = {**_row(chosen, left, choice, content), "quiet_until": shop.broadcasts.quiet_until()}
+            show([row], as_json=True, empty="")
         else:
             _describe(chosen, left, choice, content)
+            _say_night(shop)
         if openid:
             asyncio.run(shop.broadcasts.mass.preview(openid, content))
             click.echo(f"已发给 {openid} 预览", err=as_json)
@@ -87,9 +61,10 @@ def preview(desk: Desk, /, openid: str, as_json: bool, **options: Any) -> None:
 @audience_options
 @click.option("--dry-run", is_flag=True, help="只看会发给多少人，不发")
 @click.option("--resume", default="", metavar="ID", help="继续一次没发完的群发")
+@click.option("--now", "at_night", is_flag=True, help="安静时间里也发")
 @click.option("--yes", is_flag=True, help="不再询问")
 @click.pass_obj
-def send(desk: Desk, /, dry_run: bool, resume: str, yes: bool, **options: Any) -> None:
+def send(desk: Desk, /, dry_run: bool, resume: str, at_night: bool, yes: bool, **options: Any) -> None:
     """Send, after a yes."""
     choice = Choice(**options)
     if resume:
@@ -101,9 +76,9 @@ def send(desk: Desk, /, dry_run: bool, resume: str, yes: bool, **options: Any) -
             raise click.UsageError("用 --text 或 --file 写要发的文字")
     desk.serving()
     with desk.shop() as shop:
-        number = resume or _begin(shop, choice, dry_run=dry_run, yes=yes)
+        number = resume or _begin(shop, choice, dry_run=dry_run, at_night=at_night, yes=yes)
         if number:
-            _send(shop, number, ask=bool(resume) and not yes)
+            _send(shop, number, at_night=at_night, ask=bool(resume) and not yes)
 
 
 @group.command("status", help="列出群发和结果；写上编号看每一批。")
@@ -121,17 +96,17 @@ def status(desk: Desk, broadcast_id: str, sync: bool, as_json: bool) -> None:
             asyncio.run(shop.broadcasts.ask(broadcast_id))
     with desk.store() as store:
         if not broadcast_id:
-            rows = store.write_now(lambda tx: [_summary(each, tx) for each in tx.broadcasts.all()])
+            rows = store.write_now(lambda tx: [summary(each, tx) for each in tx.broadcasts.all()])
             if not as_json:
-                rows = [_summary_for_people(row) for row in rows]
+                rows = [summary_for_people(row) for row in rows]
             show(rows, as_json=as_json, empty="还没有群发过")
             return
         broadcast, parts = store.write_now(lambda tx: _found(tx, broadcast_id))
     if as_json:
-        show([_part(part) for part in parts], as_json=True, empty="")
+        show([part_of(part) for part in parts], as_json=True, empty="")
         return
     click.echo(f"{broadcast.broadcast_id}（{broadcast.audience}）\n{broadcast.content}\n")
-    show([_part_for_people(part) for part in parts], as_json=False, empty="")
+    show([part_for_people(part) for part in parts], as_json=False, empty="")
 
 
 # ---- before it is sent ----
@@ -146,14 +121,21 @@ def _describe(chosen: Audience, left: int | None, choice: Choice, content: str) 
     click.echo(f"{choice.words}：选中 {chosen.chosen} 人，会发给 {len(chosen.openids)} 人")
     for why, count in chosen.left_out.items():
         click.echo(f"  不发 {count} 人：{LEFT_OUT[why]}")
-    if chosen.openids:
+    if 0 < len(chosen.openids) < LEAST_READERS:
+        click.echo(f"{TOO_FEW}；只发给一个人可以用 --to 预览")
+    elif chosen.openids:
         known = "查不到今天还剩几次" if left is None else f"今天还剩 {left} 次"
         click.echo(f"要用 {chosen.calls} 次群发，{known}")
     if content:
         click.echo(f"\n{content}\n")
 
 
-def _begin(shop: Shop, choice: Choice, *, dry_run: bool, yes: bool) -> str:
+def _say_night(shop: Shop) -> None:
+    if (ends := shop.broadcasts.quiet_until()) is not None:
+        click.echo(f"现在是安静时间，{ends.astimezone(BEIJING):%H:%M} 起再发；一定要现在发就加 --now")
+
+
+def _begin(shop: Shop, choice: Choice, *, dry_run: bool, at_night: bool, yes: bool) -> str:
     """Show who is meant, ask, and write the broadcast down; empty for a dry run."""
     content = content_of(shop, choice)
     if not content:
@@ -161,29 +143,32 @@ def _begin(shop: Shop, choice: Choice, *, dry_run: bool, yes: bool) -> str:
     chosen, left = asyncio.run(_look(shop, choice))
     _describe(chosen, left, choice, content)
     if dry_run:
+        _say_night(shop)
         click.echo("只是试算，什么也没有发")
         return ""
     if len(chosen.openids) < LEAST_READERS:
-        raise Failure(f"群发至少要有 {LEAST_READERS} 位收件人；只发给一个人可以用 broadcast preview --to")
+        raise Failure(f"{TOO_FEW}；只发给一个人可以用 broadcast preview --to")
     if left is not None and left < chosen.calls:
         raise Failure(f"要用 {chosen.calls} 次群发，今天只剩 {left} 次；明天再发，什么也没有发出")
+    shop.broadcasts.require_day(at_night=at_night)
     if not yes:
         confirm(f"确定发给 {len(chosen.openids)} 人？发出后不能撤回")
     made = shop.broadcasts.write_down(chosen, content, words=choice.words, course_id=choice.course_id)
     return asyncio.run(made).broadcast_id
 
 
-def _send(shop: Shop, number: str, *, ask: bool) -> None:
+def _send(shop: Shop, number: str, *, at_night: bool, ask: bool) -> None:
     parts = asyncio.run(shop.broadcasts.parts(asyncio.run(shop.broadcasts.get(number)).broadcast_id))
     due = [part for part in parts if part.state in UNDER_WAY]
     if not due:
         click.echo(f"{number} 没有要继续的；用 broadcast status {number} 看结果")
         return
+    shop.broadcasts.require_day(at_night=at_night)
     if ask:
         confirm(f"{number} 还有 {len(due)} 批、{sum(part.people for part in due)} 人，确定继续")
     try:
         with click.progressbar(length=sum(part.people for part in parts), label="群发") as bar:
-            asyncio.run(shop.broadcasts.send(number, bar.update))
+            asyncio.run(shop.broadcasts.send(number, bar.update, at_night=at_night))
     except ZhikeError as error:
         raise Failure(f"{error}\n没有发完；之后用 broadcast send --resume {number} 继续，已发的不会重发") from None
     parts = asyncio.run(shop.broadcasts.parts(number))
@@ -191,94 +176,6 @@ def _send(shop: Shop, number: str, *, ask: bool) -> None:
     click.echo(f"已交给微信，共 {sent} 人；几分钟后用 broadcast status {number} 看结果")
     if any(part.state is PartState.LOST for part in parts):
         raise Failure(f"有的批次结果不明已超过一天，没有重发；用 broadcast status {number} 查看，到公众号后台核对")
-
-
-# ---- afterwards ----
-
-
-def _found(tx: Tx, number: str) -> tuple[Broadcast, list[Part]]:
-    broadcast = tx.broadcasts.get(number)
-    if broadcast is None:
-        raise NotFound(f"没有群发 {number}；用 broadcast status 看有哪些")
-    return broadcast, tx.broadcasts.parts(number)
-
-
-def _state(parts: list[Part]) -> str:
-    """Return one word for all parts: the one that most wants somebody's attention."""
-    states = {part.state for part in parts}
-    for state, word in (
-        (PartState.LOST, "lost"),
-        (PartState.CALLING, "unclear"),
-        (PartState.REFUSED, "refused"),
-        (PartState.NEW, "unfinished"),
-    ):
-        if state in states:
-            return word
-    results = [part.result for part in parts if part.state is PartState.SENT]
-    if any(result is not None and not result.good for result in results):
-        return "failed"
-    return "sending" if None in results else "done"
-
-
-def _summary(broadcast: Broadcast, tx: Tx) -> dict[str, Any]:
-    parts = tx.broadcasts.parts(broadcast.broadcast_id)
-    results = [part.result for part in parts if part.result is not None]
-    return {
-        "broadcast_id": broadcast.broadcast_id,
-        "created_at": broadcast.created_at,
-        "state": _state(parts),
-        "people": sum(part.people for part in parts),
-        "sent": sum(result.sent for result in results),
-        "failed": sum(result.failed for result in results),
-        "audience": broadcast.audience,
-        "content": broadcast.content,
-    }
-
-
-def _summary_for_people(row: dict[str, Any]) -> dict[str, Any]:
-    head = row["content"].partition("\n")[0]
-    return {
-        "编号": row["broadcast_id"],
-        "时间": row["created_at"],
-        "情况": STATES[row["state"]],
-        "人数": row["people"],
-        "送达": row["sent"],
-        "收件人": row["audience"],
-        "文字": head if len(head) <= 20 else head[:20] + "…",  # noqa: PLR2004  what fits a line
-    }
-
-
-def _part(part: Part) -> dict[str, Any]:
-    result = part.result
-    return {
-        "part": part.part,
-        "state": part.state.value,
-        "people": part.people,
-        "msg_id": part.msg_id or None,
-        "errcode": part.errcode or None,
-        "called_at": part.called_at,
-        "result": result.status if result else None,
-        "total": result.total if result else None,
-        "filtered": result.filtered if result else None,
-        "sent": result.sent if result else None,
-        "failed": result.failed if result else None,
-    }
-
-
-def _part_for_people(part: Part) -> dict[str, Any]:
-    result = part.result
-    told = PARTS[part.state] + (f"（{part.errcode}）" if part.errcode else "")
-    if result is not None:
-        told = "已发出" if result.good else f"发送失败：{ENDS.get(result.status, result.status)}"
-    return {
-        "批": part.part,
-        "人数": part.people,
-        "时间": part.called_at,
-        "情况": told,
-        "送达": result.sent if result else None,
-        "没送到": result.failed if result else None,
-        "被微信过滤": max(0, result.total - result.filtered) if result else None,
-    }
 
 
 def _row(chosen: Audience, left: int | None, choice: Choice, content: str) -> dict[str, Any]:
@@ -291,3 +188,10 @@ def _row(chosen: Audience, left: int | None, choice: Choice, content: str) -> di
         "calls_left": left,
         "content": content,
     }
+
+
+def _found(tx: Tx, number: str) -> tuple[Broadcast, list[Part]]:
+    broadcast = tx.broadcasts.get(number)
+    if broadcast is None:
+        raise NotFound(f"没有群发 {number}；用 broadcast status 看有哪些")
+    return broadcast, tx.broadcasts.parts(number)

@@ -11,7 +11,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from bot.errors import ZhikeError
 from bot.menus import lint, write
 from bot.menus.model import of_config
 from bot.menus.service import Menus
+from bot.reach.forms import Form, Forms
 from bot.shop import Shop, open_shop
 from bot.simulator import Simulator, SimulatorSettings
 from bot.store import Tx
@@ -72,6 +73,16 @@ def settings_for(
         "menu": dict(menu),
     }
     return from_mapping(raw, environ={}, base=HOUSE)
+
+
+def with_notices(config: Config, simulator: Simulator) -> Config:
+    """Give the account a 订阅通知 for refunds and a 一次性订阅消息, so that both can be tried on the phone."""
+    fields = {"thing1": "课程", "amount2": "退款金额"}
+    notice = simulator.add_template("subscribe", "退款到账提醒", fields)
+    once = simulator.add_template("once", "一次性订阅消息", {})
+    form = Form(notice, {"thing1": "{title}", "amount2": "{amount}"})
+    reach = replace(config.reach, once_template=once)
+    return replace(config, reach=reach, forms=Forms(subscribe={"refunded": form}))
 
 
 def write_settings(config: Config, folder: Path) -> Path:
@@ -166,7 +177,7 @@ async def push_menu(shop: Shop, simulator: Simulator) -> None:
 async def _play(folder: Path, port: int, menu: Mapping[str, Any], texts: str) -> None:
     simulator = Simulator(SimulatorSettings())
     await simulator.start(port and port + 1, port and port + 2)
-    config = settings_for(simulator, folder, "127.0.0.1", menu, texts)
+    config = with_notices(settings_for(simulator, folder, "127.0.0.1", menu, texts), simulator)
     settings = write_settings(config, folder)
     shop = open_shop(config, tell=teller(config.server.public_url))
     stock(shop)

@@ -23,6 +23,7 @@ from handlers.web.myorders import order_routes
 from handlers.web.notices import PayNotice
 from handlers.web.pages import page_routes
 from handlers.web.quiet import Quiet
+from handlers.web.remind import remind_routes
 from handlers.web.rewards import reward_routes
 
 log = logging.getLogger("zhike.web")
@@ -73,6 +74,7 @@ def make_app(shop: Shop) -> Application:
             ("/my-data", MyData, {"shop": shop}),
             ("/my-membership", MyMembership, {"shop": shop}),
             *order_routes(shop),
+            *remind_routes(shop),
         ],
         cookie_secret=cookie_secret(shop),
         template_path=str(HERE / "templates"),

@@ -67,6 +67,8 @@ class Session:
 class Page(Quiet):
     """What all pages share: the session, web authorisation, honest headers, and errors as pages."""
 
+    may_remind = False  # whether to offer consent to one message: theirs to give, and not given yet
+
     def initialize(self, shop: Shop) -> None:
         """Take the shop."""
         self._shop = shop
@@ -146,11 +148,13 @@ class Page(Quiet):
 
     async def course(self, course_id: str) -> tuple[Course, Access]:
         """Return the course and how it is open to them; stops with 404 when it is not to be seen."""
-        openid, now = self.openid, self._shop.clock.now()
+        openid, now, once = self.openid, self._shop.clock.now(), self._shop.config.reach.once_template
 
         def work(tx: Tx) -> tuple[Course | None, Access]:
             found = tx.courses.get(course_id)
-            return found, access.of(tx, openid, found, now) if found is not None else Access()
+            theirs = access.of(tx, openid, found, now) if found is not None else Access()
+            self.may_remind = bool(theirs.owned and once) and not tx.consents.remaining(openid, once)
+            return found, theirs
 
         course, theirs = await self._shop.store.read(work)
         if course is None or not (course.on_sale or theirs.owned):
@@ -213,7 +217,7 @@ class OAuthCallback(Page):
         if identity.virtual:
             self.message("snapshot", 403)
         self._keep(Session(secrets.token_hex(16), identity.openid))
-        self.redirect(_own_path(wanted))
+        self.redirect(own_path(wanted))
 
     async def _take(self, state: str) -> str | None:
         """Use the state up; returns where its browser wanted to go, None when it is not valid any more."""
@@ -466,10 +470,10 @@ def _fen(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < LONGEST_FEN else -1
 
 
-def _own_path(wanted: str) -> str:
-    """Return a path of ours; never another site."""
-    parts = urlsplit(wanted)
-    return wanted if wanted.startswith("/") and not wanted.startswith("//") and not parts.netloc else "/"
+def own_path(wanted: str) -> str:
+    """Return a path of ours; never another site, not even one that only a browser makes of it."""
+    foreign = not wanted.startswith("/") or wanted.startswith("//") or "\\" in wanted or not wanted.isprintable()
+    return "/" if foreign or urlsplit(wanted).netloc else wanted
 
 
 class _Svg(Protocol):

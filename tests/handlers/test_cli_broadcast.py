@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+from datetime import datetime, timedelta
 
 import pytest
 
+from bot.ports import BEIJING
 from tests.reaching import Desk, asked, crowd, give, letters, likes, switch_off
 from tests.scenarios.conftest import StoppedClock
 from tests.scenarios.world import play
@@ -283,3 +285,62 @@ def test_without_rules_the_operator_is_told_where_to_write_them(tmp_path):
     assert (checked.exit_code, synced.exit_code) == (0, 1)
     assert "[tags] rules" in checked.output
     assert "[tags] rules" in synced.output
+
+
+def test_the_preview_of_a_broadcast_to_one_says_that_it_cannot_be_sent(tmp_path):
+    async def story(desk, phones, shop, _simulator):
+        likes(shop, ["python"], phones[0])
+        return await desk.run("broadcast", "preview", "--interest", "Python", *LETTER)
+
+    told = at_the_desk(story, tmp_path)
+
+    assert told.exit_code == 0
+    assert "会发给 1 人" in told.output
+    assert "至少要有 2 位" in told.output
+
+
+# ---- at night, and who was told something today ----
+
+
+def around_now():
+    """Return quiet hours that the machine's clock is in."""
+    now = datetime.now(BEIJING)
+    return f"{now - timedelta(hours=1):%H:%M}-{now + timedelta(hours=2):%H:%M}", f"{now + timedelta(hours=2):%H:%M}"
+
+
+def test_in_the_quiet_hours_it_is_refused_before_anything_is_asked_or_written_down(tmp_path):
+    quiet, ends = around_now()
+
+    async def story(desk, phones, shop, _simulator):
+        seen = await desk.run("broadcast", "preview", "--all", *LETTER)
+        row = json.loads((await desk.run("broadcast", "preview", "--all", "--json")).stdout)[0]
+        tried = await desk.run("broadcast", "send", "--all", *LETTER, "--dry-run")
+        refused = await desk.run("broadcast", "send", "--all", *LETTER, typed="y\n")
+        before = await numbers(shop)
+        sent = await desk.run("broadcast", "send", "--all", *LETTER, "--now", "--yes")
+        await came_out(shop, (await numbers(shop))[0])
+        return seen, row, tried, refused, before, sent.exit_code, [letters(phone) for phone in phones]
+
+    seen, row, tried, refused, before, code, screens = at_the_desk(story, tmp_path, reach_quiet_hours=quiet)
+
+    for told in (seen, tried, refused):
+        assert ends in told.output
+        assert "--now" in told.output
+    assert (seen.exit_code, tried.exit_code, refused.exit_code, before) == (0, 0, 1, [])
+    assert "确定发给" not in refused.output
+    assert row["quiet_until"].endswith("Z")
+    assert (code, screens) == (0, [["新课上线"]] * 3)
+
+
+def test_the_preview_counts_whom_something_was_told_today(tmp_path):
+    async def story(desk, phones, shop, _simulator):
+        now = shop.clock.now()
+        shop.store.write_now(lambda tx: tx.nudges.note([phones[0].openid], "a:note", now))
+        words = await desk.run("broadcast", "preview", "--all", *LETTER)
+        row = json.loads((await desk.run("broadcast", "preview", "--all", "--json")).stdout)[0]
+        return words.output, row["people"], row["left_out"], row["quiet_until"]
+
+    words, people, left_out, quiet_until = at_the_desk(story, tmp_path)
+
+    assert "不发 1 人：24 小时内已收过群发或主动消息" in words
+    assert (people, left_out, quiet_until) == (2, {"told_today": 1}, None)

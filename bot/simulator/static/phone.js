@@ -90,6 +90,11 @@ function drawState(next) {
   $("account-name").textContent = $("card-name").textContent = next.account;
   $("card-avatar").textContent = next.account.slice(0, 1);
   $("typing").hidden = !next.typing;
+  $("served").hidden = !next.served;
+  $("agent-send").hidden = !next.served;
+  $("agent-text").disabled = !next.served;
+  $("agent-turn").textContent = next.served ? "客服关闭" : "客服接入";
+  drawNotices(next.notices);
   $("card").hidden = next.subscribed;
   $("chat").hidden = !next.subscribed;
   $("bar").hidden = !next.subscribed;
@@ -106,6 +111,14 @@ function drawFollowers(followers) {
     select.replaceChildren(...followers.map((each) => new Option(each.name, each.openid)));
   }
   select.value = me;
+}
+
+function drawNotices(notices) {
+  const select = $("notices");
+  const chosen = select.value;
+  $("notice-form").hidden = notices.length === 0;
+  select.replaceChildren(...notices.map((each) => new Option(`${each.title} ×${each.allowed}`, each.id)));
+  if (notices.some((each) => each.id === chosen)) select.value = chosen;
 }
 
 function drawMenu(menu) {
@@ -386,6 +399,10 @@ onSubmit("write", "text", (text) => { if (text) say(text); });
 onSubmit("voice-form", "voice-text", (recognition) => act("voice", { recognition }));
 onSubmit("scan-form", "scan-scene", (scene) => { if (scene) act("scan", { scene }); });
 onSubmit("pay-form", "pay-code", (code) => { if (code) scanPay(code); });
+onSubmit("agent-form", "agent-text", (text) => { if (text) act("agent_says", { text }); });
+$("agent-turn").onclick = () => act(state.served ? "agent_closes" : "agent_takes");
+$("notice-allow").onclick = () => act("allow", { template_id: $("notices").value });
+$("notice-decline").onclick = () => act("decline", { template_id: $("notices").value });
 $("follow").onclick = () => act("follow");
 $("unfollow").onclick = () => act("unfollow");
 document.querySelectorAll("[data-act]").forEach((each) => { each.onclick = () => act(each.dataset.act); });

@@ -37,8 +37,8 @@ def human(message: Any, turn: Turn) -> Answer:
 
 
 def over(_message: Any, turn: Turn) -> Answer:
-    """Let the bot answer again."""
-    turn.tx.services.end(turn.openid)
+    """Let the bot answer again; a session that an agent has is closed at WeChat a moment later."""
+    turn.tx.services.leave(turn.openid)
     turn.talk.leave = False
     return Text(turn.word("human_over", replies.human_over()))
 

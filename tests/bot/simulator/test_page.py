@@ -69,6 +69,11 @@ def test_every_button_does_its_act(play):
             ("video", {}),
             ("location", {}),
             ("link", {}),
+            ("agent_takes", {}),
+            ("agent_says", {"text": "你好，我是客服"}),
+            ("agent_closes", {}),
+            ("allow", {"template_id": "t1"}),
+            ("decline", {"template_id": "t1"}),
             ("unfollow", {}),
         ]:
             assert await act(world, phone, do, **more) == {}
@@ -76,8 +81,10 @@ def test_every_button_does_its_act(play):
         kinds = [each.fields.get("Event") or each.fields["MsgType"] for each in world.shop.deliveries]
         assert kinds == [
             *("subscribe", "text", "CLICK", "VIEW", "SCAN"),
-            *("voice", "image", "video", "location", "link", "unsubscribe"),
+            *("voice", "image", "video", "location", "link", "kf_create_session", "kf_close_session"),
+            *("subscribe_msg_popup_event", "subscribe_msg_popup_event", "unsubscribe"),
         ]
+        assert [shown.text for shown in phone.screen if shown.via == "customer_service"] == ["你好，我是客服"]
 
     play(story)
 
@@ -173,3 +180,22 @@ def test_strangers_odd_acts_and_foreign_forms_are_refused(play):
         assert world.shop.deliveries == []
 
     play(story)
+
+
+def test_the_page_tells_who_serves_and_which_notices_are_allowed(play):
+    async def story(world):
+        phone = world.sim.phone(following=True)
+        template = world.sim.add_template("subscribe", "退款提醒", {"thing1": "课程"})
+        world.sim.add_template("template", "付款成功", {"thing1": "课程"})
+        nobody = await act(world, phone, "agent_says", text="在吗")
+        await act(world, phone, "agent_takes")
+        await act(world, phone, "allow", template_id=template)
+        state = (await look(world, "screen", openid=phone.openid, after=0))["state"]
+        await act(world, phone, "decline", template_id=template)
+        return nobody, state["served"], state["notices"], phone._follower.consents, template
+
+    nobody, served, notices, consents, template = play(story)
+
+    assert "没有客服" in nobody["error"]
+    assert (served, notices) == (True, [{"id": template, "title": "退款提醒", "allowed": 1}])
+    assert consents == {template: 0}

@@ -1,0 +1,109 @@
+"""What holds for every command: Chinese help, wrong usage is 2, a wrong setting is 1, listings are arrays."""
+
+import json
+import re
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from handlers.cli import main
+
+ROOT = Path(__file__).parents[2]
+HAN = re.compile("[\u4e00-\u9fff]")
+ACTIONS = {"menu diff", "tags list", "tags sync", "broadcast preview", "doctor"}  # these ask WeChat first
+
+
+def leaves(command, path=()):
+    """Return every command that is no group, with the words that call it."""
+    if not isinstance(command, click.Group):
+        return [(path, command)]
+    return [leaf for name, child in command.commands.items() for leaf in leaves(child, (*path, name))]
+
+
+COMMANDS = {" ".join(path): command for path, command in leaves(main)}
+LISTINGS = [name for name, each in COMMANDS.items() if "--json" in {o for p in each.params for o in p.opts}]
+NEEDED = {
+    "broadcast preview": ["--all"],
+    "broadcast send": ["--all", "--text", "好"],
+    "courses import": [str(ROOT / "data/courses.csv")],
+    "courses add": ["--title", "甲", "--price", "1"],
+    "orders refund": ["--reason", "好"],
+    "qr create": ["--scene", "甲"],
+}
+
+
+def arguments(name):
+    """Return something for each argument that a command must have."""
+    needed = [each for each in COMMANDS[name].params if isinstance(each, click.Argument) and each.required]
+    return ["1"] * len(needed)
+
+
+@pytest.fixture
+def run(tmp_path):
+    settings = tmp_path / "config.toml"
+
+    def call(name, *words, config=""):
+        settings.write_text(f'[store]\nurl = "sqlite:///{tmp_path}/zhike.db"\n{config}', "utf-8")
+        result = CliRunner().invoke(main, ["--config", str(settings), *name.split(), *words])
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        assert "Traceback" not in result.output
+        return result
+
+    return call
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_is_chinese_down_to_each_option(run, name):
+    shown = run(name, "--help")
+
+    assert shown.exit_code == 0
+    assert "用法：" in shown.output
+    assert HAN.search(COMMANDS[name].help)
+    for option in COMMANDS[name].params:
+        if isinstance(option, click.Option):
+            assert HAN.search(option.help or ""), f"{name} {option.opts}"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_an_option_that_there_is_not_is_wrong_usage(run, name):
+    result = run(name, "--no-such-option")
+
+    assert result.exit_code == 2
+    assert HAN.search(result.output)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        for name, each in COMMANDS.items()
+        if any(p.required and isinstance(p, click.Argument) for p in each.params)
+    ],
+)
+def test_what_is_missing_is_wrong_usage(run, name):
+    result = run(name)
+
+    assert result.exit_code == 2
+    assert "缺少参数" in result.output
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "recsys rank"])
+def test_a_wrong_setting_is_named_and_nothing_is_done(run, name, tmp_path):
+    result = run(name, *arguments(name), *NEEDED.get(name, []), config="[reach]\nquiet_hours = 3\n")
+
+    assert result.exit_code == 1, result.output
+    assert "quiet_hours" in result.output
+    assert not (tmp_path / "zhike.db").exists()
+
+
+@pytest.mark.parametrize("name", [name for name in LISTINGS if name not in ACTIONS])
+def test_a_listing_of_an_empty_shop_is_an_array_or_a_sentence(run, name):
+    result = run(name, *arguments(name), "--json")
+
+    if result.exit_code == 0:
+        assert isinstance(json.loads(result.stdout), list)
+    else:
+        assert result.exit_code in {1, 2}
+        assert HAN.search(result.output)
