@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -107,6 +111,21 @@ def test_the_same_files_give_the_same_bytes(folder, lists):
     first = (folder / "again.tsv.gz").read_bytes()
     assert ranked(folder, out="again.tsv.gz") == lists
     assert (folder / "again.tsv.gz").read_bytes() == first
+
+
+def test_the_number_of_threads_changes_no_byte(tmp_path):
+    """People of no clear taste: their courses score almost alike, and the last digit of a sum decides."""
+    queries = [f"U{n}\t\t" for n in range(600)]
+    folder = a_folder(tmp_path, queries=queries, people=600, order=lambda rng: rng.integers(EACH, size=3))
+    call = "ranking.rank(*map(Path, sys.argv[1:]), tell=lambda *_: None)"
+    work = f"import sys; from pathlib import Path; from recsys import ranking; {call}"
+    found = set()
+    for threads in ("1", "4"):
+        paths = [str(folder / name) for name in ("items.tsv", "train.tsv.gz", "queries.tsv", f"by{threads}.tsv")]
+        few = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "PYTHONHASHSEED"), threads)
+        subprocess.run([sys.executable, "-c", work, *paths], check=True, env={**os.environ, **few})
+        found.add(Path(paths[-1]).read_bytes())
+    assert len(found) == 1
 
 
 def test_only_candidates_are_recommended(folder):
