@@ -137,6 +137,37 @@ def test_only_candidates_are_recommended(folder):
     assert set(rows[0][1:]) == {"编程3", "瑜伽1", "瑜伽2"}
 
 
+@pytest.mark.parametrize("head", ["item_id\n", "\ufeffitem_id\ttitle\n", "since\titem_id\n"])
+def test_candidates_may_have_a_header(folder, head):
+    before = "2026\t" if head.startswith("since") else ""
+    (folder / "headed.tsv").write_text(head + f"{before}瑜伽1\n{before}编程3\n", encoding="utf-8")
+
+    rows = ranked(folder, candidates=folder / "headed.tsv", out="headed.out")
+
+    assert all(set(row[1:]) == {"瑜伽1", "编程3"} for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "says"),
+    [
+        ("course\n瑜伽1\n", 1, "要叫 item_id"),
+        ("item_id\n瑜伽1\n瑜伽99\n", 3, "'瑜伽99' 不在课程表里"),
+        ("瑜伽1\nitem_id\n", 2, "'item_id' 不在课程表里"),
+        ("since\titem_id\n瑜伽1\n", 2, "没有课程编号"),
+        ("item_id\n", 1, "没有一门课程"),
+        ("", 1, "没有一门课程"),
+    ],
+)
+def test_other_candidates_are_refused_by_line(folder, text, line, says):
+    (folder / "bad.tsv").write_text(text, encoding="utf-8")
+
+    with pytest.raises(FileRefused, match=says) as refused:
+        ranked(folder, candidates=folder / "bad.tsv", out="never.tsv")
+
+    assert refused.value.line == line
+    assert not (folder / "never.tsv").exists()
+
+
 def test_courses_that_nobody_took_yet_are_found_by_their_words(tmp_path):
     """A quarter of the courses is new: those of one's own subject are shown, and first among the new."""
     hidden = tuple(an_item(s, n) for s in range(len(SUBJECTS)) for n in (6, 7))
