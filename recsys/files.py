@@ -60,9 +60,7 @@ def read_task(items: Path, train: Path, queries: Path, candidates: Path | None, 
     allowed = np.ones(len(catalogue), np.bool_)
     if candidates is not None:
         allowed[:] = False
-        allowed[
-            [_known(candidates, line, cells[0], position) for line, cells in _lines(candidates) if cells[0]]
-        ] = True
+        allowed[_read_candidates(candidates, position)] = True
     return Task(catalogue, log, asked, allowed)
 
 
@@ -139,6 +137,23 @@ def _read_queries(
         trained = () if code is None else tuple(log.history(code).tolist())
         person = Person(tuple(given) or trained, _weighed(said, tokenizer))
         found.append(Query(user_id, person, tuple(dict.fromkeys([*given, *trained])), code is None))
+    return found
+
+
+def _read_candidates(path: Path, position: dict[str, int]) -> list[int]:
+    """Return the positions of one item a line; a first line with ``item_id`` in it names the columns."""
+    found, at = [], 0
+    for line, cells in _lines(path):
+        if line == 1 and "item_id" in cells and "item_id" not in position:
+            at = cells.index("item_id")
+        elif len(cells) <= at or not cells[at]:
+            raise FileRefused(path, line, "没有课程编号（item_id）")
+        elif line == 1 and cells[at] not in position:
+            raise FileRefused(path, line, f"课程 {cells[at]!r} 不在课程表里；如果这是表头，课程那一列要叫 item_id")
+        else:
+            found.append(_known(path, line, cells[at], position))
+    if not found:
+        raise FileRefused(path, 1, "没有一门课程")
     return found
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from recsys.files import Query, Task, read_task, write_ranked
 from recsys.holdout import Sampler, Shape, carries_order
@@ -34,9 +35,25 @@ def rank(
 ) -> None:
     """Answer the questions of a file with ranked lists. FileRefused for a bad file; then nothing is written.
 
-    ``tell(done, of)`` is called as the work goes on. Equal files give equal bytes. The tokenizer learns the tags.
+    ``tell(done, of)`` is called as the work goes on. Equal files give equal bytes, however many cores there are, as
+    linear algebra keeps to one thread. The tokenizer learns the tags.
     """
-    task = read_task(items, train, queries, candidates, tokenizer or Tokenizer())
+    with threadpool_limits(1):
+        _rank(items, train, queries, out, tell=tell, candidates=candidates, k=k, tokenizer=tokenizer or Tokenizer())
+
+
+def _rank(
+    items: Path,
+    train: Path,
+    queries: Path,
+    out: Path,
+    *,
+    tell: Tell,
+    candidates: Path | None,
+    k: int,
+    tokenizer: Tokenizer,
+) -> None:
+    task = read_task(items, train, queries, candidates, tokenizer)
     log = replace(task.log, ordered=carries_order(task.log))
     spans = [slice(start, start + BATCH) for start in range(0, len(task.queries), BATCH)]
     steps = iter(range(1, STEPS + len(spans) + 1))

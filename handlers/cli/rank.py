@@ -17,7 +17,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--train", type=_FILE, required=True, help="训练事件：user_id、item_id、t")
 @click.option("--queries", type=_FILE, required=True, help="提问：用户、已有课程（|）、已知的词（|），无表头")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="名单写到哪里")
-@click.option("--candidates", type=_FILE, help="只推荐这些课程，一行一个 item_id")
+@click.option("--candidates", type=_FILE, help="只推荐这些课程，一行一个 item_id；可有表头")
 @click.option("--k", type=click.IntRange(1), default=20, show_default=True, help="每份名单的长度")
 def rank(items: Path, train: Path, queries: Path, out: Path, candidates: Path | None, k: int) -> None:
     """Rank, with a bar on stderr."""

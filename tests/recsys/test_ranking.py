@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -109,6 +113,21 @@ def test_the_same_files_give_the_same_bytes(folder, lists):
     assert (folder / "again.tsv.gz").read_bytes() == first
 
 
+def test_the_number_of_threads_changes_no_byte(tmp_path):
+    """People of no clear taste: their courses score almost alike, and the last digit of a sum decides."""
+    queries = [f"U{n}\t\t" for n in range(600)]
+    folder = a_folder(tmp_path, queries=queries, people=600, order=lambda rng: rng.integers(EACH, size=3))
+    call = "ranking.rank(*map(Path, sys.argv[1:]), tell=lambda *_: None)"
+    work = f"import sys; from pathlib import Path; from recsys import ranking; {call}"
+    found = set()
+    for threads in ("1", "4"):
+        paths = [str(folder / name) for name in ("items.tsv", "train.tsv.gz", "queries.tsv", f"by{threads}.tsv")]
+        few = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "PYTHONHASHSEED"), threads)
+        subprocess.run([sys.executable, "-c", work, *paths], check=True, env={**os.environ, **few})
+        found.add(Path(paths[-1]).read_bytes())
+    assert len(found) == 1
+
+
 def test_only_candidates_are_recommended(folder):
     (folder / "only.txt").write_text("瑜伽1\n瑜伽2\n编程0\n编程3\n", encoding="utf-8")
 
@@ -116,6 +135,37 @@ def test_only_candidates_are_recommended(folder):
 
     assert rows[0][1:] == ["编程3", *rows[0][2:]]
     assert set(rows[0][1:]) == {"编程3", "瑜伽1", "瑜伽2"}
+
+
+@pytest.mark.parametrize("head", ["item_id\n", "\ufeffitem_id\ttitle\n", "since\titem_id\n"])
+def test_candidates_may_have_a_header(folder, head):
+    before = "2026\t" if head.startswith("since") else ""
+    (folder / "headed.tsv").write_text(head + f"{before}瑜伽1\n{before}编程3\n", encoding="utf-8")
+
+    rows = ranked(folder, candidates=folder / "headed.tsv", out="headed.out")
+
+    assert all(set(row[1:]) == {"瑜伽1", "编程3"} for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "says"),
+    [
+        ("course\n瑜伽1\n", 1, "要叫 item_id"),
+        ("item_id\n瑜伽1\n瑜伽99\n", 3, "'瑜伽99' 不在课程表里"),
+        ("瑜伽1\nitem_id\n", 2, "'item_id' 不在课程表里"),
+        ("since\titem_id\n瑜伽1\n", 2, "没有课程编号"),
+        ("item_id\n", 1, "没有一门课程"),
+        ("", 1, "没有一门课程"),
+    ],
+)
+def test_other_candidates_are_refused_by_line(folder, text, line, says):
+    (folder / "bad.tsv").write_text(text, encoding="utf-8")
+
+    with pytest.raises(FileRefused, match=says) as refused:
+        ranked(folder, candidates=folder / "bad.tsv", out="never.tsv")
+
+    assert refused.value.line == line
+    assert not (folder / "never.tsv").exists()
 
 
 def test_courses_that_nobody_took_yet_are_found_by_their_words(tmp_path):
