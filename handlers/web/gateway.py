@@ -115,8 +115,10 @@ class Gateway:
                 raise _Refused("not for this account") from None
             log.info("gateway.not_understood why=%s", error)
             return SUCCESS
+        # With its time in front, which it signs: the book of messages is then written at its end, not all over.
+        signature = _query(request, "timestamp") + _query(request, "signature")
         try:
-            reply = await self._inbox.answer(Delivery(message, message_key(fields), _query(request, "signature")))
+            reply = await self._inbox.answer(Delivery(message, message_key(fields), signature))
         except Replayed:
             raise _Refused("replayed") from None
         if reply is None:
