@@ -123,14 +123,13 @@ class CourseIndex:
     def shares(self, positions: Sequence[int], wanted: Mapping[str, float]) -> list[list[tuple[str, float]]]:
         """Return for each position the terms of ``wanted`` that it says, with its weight times theirs."""
         weights = self._weights
-        term_ids = weights.term_ids
-        by_id = {term_ids[term]: (term, weight) for term, weight in wanted.items() if term in term_ids}
+        by_id = {number: term for term in wanted if (number := weights.term_ids.get(term)) is not None}
         found = []
         for position in positions:
-            span = slice(weights.row_starts[position], weights.row_starts[position + 1])
-            said = zip(weights.row_terms[span].tolist(), weights.by_row[span].tolist(), strict=True)
-            hits = [(by_id[term_id], value) for term_id, value in said if term_id in by_id]
-            found.append([(term, weight * value) for (term, weight), value in hits])
+            start = weights.row_starts[position]
+            row = weights.row_terms[start : weights.row_starts[position + 1]].tolist()
+            hits = [(by_id[number], start + row.index(number)) for number in filter(by_id.__contains__, row)]
+            found.append([(term, wanted[term] * weights.by_row.item(place)) for term, place in hits])
         return found
 
     def terms_of(self, item_id: str, limit: int = 20) -> tuple[tuple[str, float], ...]:

@@ -119,29 +119,36 @@ class Recommender:
         share = self.settings.query_weight / (max([hit.score for hit in hits]) or 1.0)
         if keep_order:
             del at[k:]
-        rests = self._rests(at, profile, voices)
-        found = [_with(_asked_parts(hit, share), rest) for hit, rest in zip(hits, rests, strict=False)]
-        if keep_order:
-            return found
-        scored = {place: (each.score, self._popular[place], each) for place, each in zip(at, found, strict=True)}
-        best = sorted(scored, key=lambda place: (-scored[place][0], -scored[place][1], place))
-        best = best[: max(k, self.settings.pool)]
-        values = np.array([scored[place][0] for place in best])
-        return [scored[place][2] for place in self._varied(best, values, k, self.settings.found_variety)]
-
-    def _rests(
-        self, at: Sequence[int], profile: Mapping[str, float] | None, voices: Sequence[Voice]
-    ) -> list[Recommendation]:
-        """Return what ``recommend`` without a query says of a few items, looked up from the items' side."""
-        liked = _unit_at_most(profile or {}, self.settings.interest_weight)
+        liked = self._interests(at, profile)
         rests = self._evidence(voices).explain(at)
-        if not liked:
-            return rests
-        shares = self.index.shares(at, liked)
-        return [
-            _with(tuple([Part("interest", term, value) for term, value in said]), rest)
-            for said, rest in zip(shares, rests, strict=True)
+        wanted = range(len(at)) if keep_order else self._rearranged(at, hits, share, liked, rests, k)
+        return [_joined(hits[each], share, liked[each], rests[each]) for each in wanted]
+
+    def _rearranged(
+        self,
+        at: Sequence[int],
+        hits: Sequence[Hit],
+        share: float,
+        liked: Sequence[Sequence[Part]],
+        rests: Sequence[Recommendation],
+        k: int,
+    ) -> list[int]:
+        """Return which ``k`` hits to show, best first, by their whole scores and for variety."""
+        scores = [
+            hit.score * share + sum([part.value for part in said]) + rest.score
+            for hit, said, rest in zip(hits, liked, rests, strict=True)
         ]
+        ranked = sorted(range(len(at)), key=lambda each: (-scores[each], -self._popular[at[each]], at[each]))
+        ranked = ranked[: max(k, self.settings.pool)]
+        values = np.array([scores[each] for each in ranked])
+        chosen = self._varied([at[each] for each in ranked], values, k, self.settings.found_variety)
+        places = {place: each for each, place in enumerate(at)}
+        return [places[place] for place in chosen]
+
+    def _interests(self, at: Sequence[int], profile: Mapping[str, float] | None) -> list[list[Part]]:
+        """Return what a profile says of a few items, looked up from the items' side."""
+        liked = _unit_at_most(profile or {}, self.settings.interest_weight)
+        return [[Part("interest", term, value) for term, value in said] for said in self.index.shares(at, liked)]
 
     def explain_found(
         self,
@@ -155,7 +162,7 @@ class Recommender:
         rest = self.explain(item_id, (), profile, voices)
         if hit is None or best_score <= 0:
             return rest
-        return _with(_asked_parts(hit, self.settings.query_weight / best_score), rest)
+        return _joined(hit, self.settings.query_weight / best_score, (), rest)
 
     def popular(self, k: int = 5, exclude: Iterable[str] = (), allow: Flags | None = None) -> list[Recommendation]:
         """Return the ``k`` most popular items, for a stranger; by id where nobody bought anything yet."""
@@ -256,17 +263,13 @@ class Recommender:
         return found
 
 
-def _asked_parts(hit: Hit, share: float) -> tuple[Part, ...]:
-    return tuple(
-        [
-            Part("query", match.term, match.share * share, match.typed if match.corrected else "")
-            for match in hit.matches
-        ]
-    )
-
-
-def _with(asked: tuple[Part, ...], rest: Recommendation) -> Recommendation:
-    return Recommendation(rest.item_id, sum([part.value for part in asked]) + rest.score, asked + rest.parts)
+def _joined(hit: Hit, share: float, liked: Sequence[Part], rest: Recommendation) -> Recommendation:
+    """Return a score from what a search matched, what the follower likes, and the rest."""
+    asked = [
+        Part("query", term, value * share, typed if term not in typed else "") for term, value, typed in hit.matches
+    ]
+    score = sum([part.value for part in liked]) + rest.score
+    return Recommendation(rest.item_id, sum([part.value for part in asked]) + score, (*asked, *liked, *rest.parts))
 
 
 def _check_call(query: Sequence[str], k: int) -> None:

@@ -31,6 +31,7 @@ T = TypeVar("T")
 BUSY_SECONDS = 10.0
 GROUP = 64
 READERS = 2
+CHECKPOINT_PAGES = 4_000  # 16 MB of log before it is put into the file: a page written often is then put there once
 OWNER_ONLY = 0o600  # it holds who bought and said what
 log = logging.getLogger("zhike.store")
 
@@ -56,6 +57,7 @@ def connect(path: str) -> sqlite3.Connection:
     connection.execute("pragma foreign_keys = on")
     connection.execute("pragma temp_store = memory")
     connection.execute("pragma cache_size = -65536")
+    connection.execute(f"pragma wal_autocheckpoint = {CHECKPOINT_PAGES}")
     return connection
 
 

@@ -110,7 +110,7 @@ def reason(found: Recommendation, mode: str, shelf: Shelf, levels: Collection[st
     """
     if mode == "new":
         return "新上架"
-    if any(part.kind == "fresh" for part in found.parts) and found.basis != "query":
+    if "fresh" in [part.kind for part in found.parts] and found.basis != "query":
         return "新上架，尝个鲜"
     asked = [part for part in found.parts if part.kind == "query" and part.value > 0]
     if not asked:
@@ -157,7 +157,10 @@ def _followed(course_id: str, shelf: Shelf) -> str:
 
 def whole(terms: Sequence[str]) -> list[str]:
     """Leave out the pieces of longer words that are there too."""
-    return [term for term in terms if term.isascii() or not any(term != other and term in other for other in terms)]
+    if len(terms) == 1:
+        return [*terms]
+    all_of_them = "\n".join(terms)
+    return [term for term in terms if term.isascii() or all_of_them.count(term) == terms.count(term)]
 
 
 def course_line(number: int, course: Course, why: str, turn: int, price: str) -> str:

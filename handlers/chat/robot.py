@@ -166,6 +166,7 @@ class Robot(BaseRoBot):  # type: ignore[misc]  # WeRoBot ships no types
             message = process_message(dict(kept))
         except (KeyError, ValueError, TypeError) as error:
             raise Unreadable(f"not a message: {type(error).__name__}") from None
+        message.source, message.target = sender, self.original_id  # at hand from now on, not looked up each time
         message.event = event
         if f"{event}_event" in routes.EVENTS:
             message.type = f"{event}_event"

@@ -52,16 +52,10 @@ def make_app(shop: Shop) -> Application:
     """Wire the addresses to a shop; nothing listens yet."""
     robot = Robot(shop.config.wechat)
     inbox = Inbox(shop, robot)
-    gateway = {
-        "robot": robot,
-        "inbox": inbox,
-        "clock": shop.clock,
-        "mode": shop.config.wechat.mode,
-        "counters": shop.counters,
-    }
+    gateway = Gateway(robot, inbox, shop.clock, shop.config.wechat.mode, shop.counters)
     return Application(
         [
-            ("/wechat", Gateway, gateway),
+            ("/wechat", gateway),
             ("/pay/notify", PayNotice, {"shop": shop}),
             ("/pay/refund-notify", PayNotice, {"shop": shop}),
             ("/pay/transfer-notify", PayNotice, {"shop": shop}),

@@ -8,106 +8,151 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any, NoReturn
+import time
+from http.client import responses
+from typing import Any
 
-from tornado.web import Finish
+from tornado.httputil import HTTPHeaders, HTTPServerRequest, ResponseStartLine, format_timestamp
 
 from bot.counters import Counters
 from bot.ports import Clock
 from handlers.chat.answers import SUCCESS
 from handlers.chat.inbox import Delivery, Inbox, Replayed, message_key
 from handlers.chat.robot import Robot, Unreadable, read_fields
-from handlers.web.quiet import Quiet
 
 log = logging.getLogger("zhike.gateway")
 BODY_CAP = 256 * 1024
 FRESH_SECONDS = 300
 HOLD_SECONDS = 1.0
+PLAIN = "text/plain; charset=utf-8"  # even with XML in it: that is what WeChat reads, and no browser runs it
 
 
-class Gateway(Quiet):
-    """GET answers WeChat's echo test, POST takes messages."""
+class _Refused(Exception):
+    """A request that gets an empty answer of this status."""
 
-    def initialize(self, robot: Robot, inbox: Inbox, clock: Clock, mode: str, counters: Counters) -> None:
-        """Take what the application hands to every request."""
+    def __init__(self, why: str, status: int = 403) -> None:
+        super().__init__(why)
+        self.status = status
+
+
+class Gateway:
+    """GET answers WeChat's echo test, POST takes messages.
+
+    It is called with each request, as Tornado's router allows: a ``RequestHandler`` makes a message dearer by as
+    much as reading and writing it costs.
+    """
+
+    def __init__(self, robot: Robot, inbox: Inbox, clock: Clock, mode: str, counters: Counters) -> None:
         self._robot = robot
         self._inbox = inbox
         self._clock = clock
         self._mode = mode
         self._counters = counters
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._date = (0, "")
 
-    def set_default_headers(self) -> None:
-        """Answer plain text, even with XML in it: that is what WeChat reads, and no browser runs it."""
-        super().set_default_headers()
-        self.set_header("Content-Type", "text/plain; charset=utf-8")
+    def __call__(self, request: HTTPServerRequest) -> None:
+        """Take one request that has come whole; it is answered when its reply is ready."""
+        task = asyncio.get_running_loop().create_task(self._serve(request))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
 
-    def prepare(self) -> None:
+    async def _serve(self, request: HTTPServerRequest) -> None:
+        status = 200
+        try:
+            self._check(request)
+            body = await self._post(request) if request.method == "POST" else _query(request, "echostr")
+        except _Refused as refusal:
+            log.warning("gateway.refused why=%s", refusal)
+            self._counters.refusals[str(refusal).partition(":")[0]] += 1
+            status, body = refusal.status, ""
+        except Exception:
+            log.exception("gateway.broke")
+            status, body = 500, ""
+        if body is None:
+            _drop(request)
+        else:
+            self._send(request, status, body.encode())
+
+    def _send(self, request: HTTPServerRequest, status: int, body: bytes) -> None:
+        headers = HTTPHeaders()
+        if status == 200:  # noqa: PLR2004  a refusal has no content
+            headers["Content-Type"] = PLAIN
+        headers["Date"] = self._now_as_date()
+        headers["Content-Length"] = str(len(body))
+        assert request.connection is not None, "it came by one"
+        request.connection.write_headers(ResponseStartLine("HTTP/1.1", status, responses[status]), headers, body)
+        request.connection.finish()
+
+    def _now_as_date(self) -> str:
+        """Return the time as HTTP writes it, made once a second."""
+        second = int(time.time())
+        if second != self._date[0]:
+            self._date = second, format_timestamp(second)
+        return self._date[1]
+
+    def _check(self, request: HTTPServerRequest) -> None:
         """Refuse what is too large, forged or stale, before anything is read."""
-        if len(self.request.body) > BODY_CAP:
-            self._refuse("too large")
-        timestamp, nonce = self._query("timestamp"), self._query("nonce")
-        if not self._robot.check([timestamp, nonce], self._query("signature")):
-            self._refuse("bad signature")
-        if self.request.method == "POST" and not self._fresh(timestamp):
-            self._refuse("stale")
+        if len(request.body) > BODY_CAP:
+            raise _Refused("too large")
+        timestamp = _query(request, "timestamp")
+        if not self._robot.check([timestamp, _query(request, "nonce")], _query(request, "signature")):
+            raise _Refused("bad signature")
+        if request.method not in {"GET", "POST"}:
+            raise _Refused("no such method", 405)
+        if request.method == "POST" and not self._fresh(timestamp):
+            raise _Refused("stale")
 
-    def get(self) -> None:
-        """Echo, so that WeChat knows the address is ours. Saving the settings twice sends the same echo twice."""
-        self.finish(self._query("echostr"))
-
-    async def post(self) -> None:
-        """Answer one delivery of a message."""
-        fields, encrypted = self._open()
+    async def _post(self, request: HTTPServerRequest) -> str | None:
+        """Answer one delivery of a message; None when it is to get no answer at all."""
+        fields, encrypted = self._open(request)
         if fields is None:
-            self.finish(SUCCESS)
-            return
+            return SUCCESS
         try:
             message = self._robot.message(fields)
         except Unreadable as error:
             if fields.get("ToUserName") != self._robot.original_id:
-                self._refuse("not for this account")
+                raise _Refused("not for this account") from None
             log.info("gateway.not_understood why=%s", error)
-            self.finish(SUCCESS)
-            return
-        reply = await self._reply(message, fields)
-        if reply is not None:
-            self.finish(self._robot.seal(reply) if encrypted and reply != SUCCESS else reply)
-
-    async def _reply(self, message: Any, fields: dict[str, str]) -> str | None:
-        delivery = Delivery(message, message_key(fields), self._query("signature"))
+            return SUCCESS
+        # With its time in front, which it signs: the book of messages is then written at its end, not all over.
+        signature = _query(request, "timestamp") + _query(request, "signature")
         try:
-            reply = await self._inbox.answer(delivery)
+            reply = await self._inbox.answer(Delivery(message, message_key(fields), signature))
         except Replayed:
-            self._refuse("replayed")
+            raise _Refused("replayed") from None
         if reply is None:
             # Saying nothing makes WeChat repeat the message; the repeat joins the job that is still running.
             await asyncio.sleep(HOLD_SECONDS)
-            self._drop()
-        return reply
+            return None
+        return self._robot.seal(reply) if encrypted and reply != SUCCESS else reply
 
-    def _open(self) -> tuple[dict[str, str] | None, bool]:
+    def _open(self, request: HTTPServerRequest) -> tuple[dict[str, str] | None, bool]:
         """Return the message's fields, decrypted if need be, and whether the reply must be encrypted."""
         try:
-            fields = read_fields(self.request.body)
+            fields = read_fields(request.body)
         except Unreadable as error:
             if self._mode == "safe":
-                self._refuse("unreadable in safe mode")
+                raise _Refused("unreadable in safe mode") from None
             log.info("gateway.unreadable why=%s", error)
             return None, False
         encrypted = fields.get("Encrypt")
-        wants = self._query("encrypt_type") == "aes"
-        if self._mode == "plain" or (self._mode == "compatible" and not (encrypted and wants)):
+        if self._mode == "plain":
+            wants = False
+        else:
+            wants = self._mode == "safe" or bool(encrypted and _query(request, "encrypt_type") == "aes")
+        if not wants:
             return (None, False) if "FromUserName" not in fields and encrypted else (fields, False)
-        return self._decrypt(encrypted or ""), True
+        return self._decrypt(request, encrypted or ""), True
 
-    def _decrypt(self, encrypted: str) -> dict[str, str] | None:
-        parts = [self._query("timestamp"), self._query("nonce"), encrypted]
-        if not encrypted or not self._robot.check(parts, self._query("msg_signature")):
-            self._refuse("bad msg_signature")
+    def _decrypt(self, request: HTTPServerRequest, encrypted: str) -> dict[str, str] | None:
+        parts = [_query(request, "timestamp"), _query(request, "nonce"), encrypted]
+        if not encrypted or not self._robot.check(parts, _query(request, "msg_signature")):
+            raise _Refused("bad msg_signature")
         try:
             plain = self._robot.open_envelope(encrypted)
         except Unreadable as error:
-            self._refuse(str(error))
+            raise _Refused(str(error)) from None
         try:
             return read_fields(plain)
         except Unreadable as error:
@@ -119,20 +164,13 @@ class Gateway(Quiet):
             return False
         return abs(self._clock.now().timestamp() - int(timestamp)) <= FRESH_SECONDS
 
-    def _query(self, name: str) -> str:
-        values = self.request.query_arguments.get(name)
-        return values[-1].decode("utf-8", "replace") if values else ""
 
-    def _refuse(self, why: str) -> NoReturn:
-        log.warning("gateway.refused why=%s", why)
-        self._counters.refusals[why.partition(":")[0]] += 1
-        self.set_status(403)
-        self.clear_header("Content-Type")
-        self.finish()
-        raise Finish
+def _query(request: HTTPServerRequest, name: str) -> str:
+    values = request.query_arguments.get(name)
+    return values[-1].decode("utf-8", "replace") if values else ""
 
-    def _drop(self) -> None:
-        """Close the connection without an answer."""
-        self._finished = True
-        connection: Any = self.request.connection
-        connection.close()
+
+def _drop(request: HTTPServerRequest) -> None:
+    """Close the connection without an answer."""
+    connection: Any = request.connection
+    connection.close()

@@ -11,17 +11,19 @@ import sys
 from array import array
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 
 from recsys.base import Item
-from recsys.index import Flags, Floats, Ints
+from recsys.index import Flags, Ints
 from recsys.search.fold import fold
-from recsys.search.postings import Points, Postings, Saying
+from recsys.search.postings import SAID, Match, Postings, Saying
+from recsys.search.scoring import Question, spread
 from recsys.search.spelling import Spelling
 from recsys.search.synonyms import Synonyms
 from recsys.search.understand import Wish, understand
@@ -32,9 +34,7 @@ from recsys.text import Tokenizer
 FIELD_WEIGHTS: Mapping[str, float] = {"title": 4.0, "tags": 4.0, "category": 1.5, "subtitle": 2.0, "text": 1.0}
 PIECE_WEIGHT = 0.5
 REFINING = 0.5  # what "零基础" said by a course adds, beside its subject
-SAID = 2  # points from which an item is an answer: said where it counts, or twice in passing
 KEPT_BY_LIMITS = 0.5  # of the best course without limits: below it, nothing within the limits is an answer
-REPEATED = 0.5  # what a subject shown already is still worth when several were asked for
 SPREAD_FROM = 2  # of so many times the courses wanted are those chosen that give each subject its turn
 _REMEMBERED = 1_024
 _SHORTEST_PHRASE = 4
@@ -48,19 +48,6 @@ class Facts:
     price_fen: int
     level: str
     minutes: float
-
-
-class Match(NamedTuple):
-    """A word that speaks for a course, and its share of the score. ``typed`` is what the follower wrote for it."""
-
-    term: str
-    share: float
-    typed: str
-
-    @property
-    def corrected(self) -> bool:
-        """Tell whether the follower wrote something else: 数剧分析 for 数据分析, 幻灯片 for PPT."""
-        return self.term not in self.typed
 
 
 class Hit(NamedTuple):
@@ -106,6 +93,7 @@ class CourseSearch:
         self._levels = {name: np.array([level == name for level in levels], np.bool_) for name in set(levels)}
         self._all = np.ones(len(self.ids), np.bool_)
         self.asked = lru_cache(_REMEMBERED)(self._read)
+        self._remembered = lru_cache(_REMEMBERED)(self._answer_anybody)
 
     def _read(self, subject: str) -> tuple[Asked, ...]:
         """Return the terms that a subject asks for; ``asked`` is the same, remembered for the next question."""
@@ -160,19 +148,30 @@ class CourseSearch:
         is what the wish is ``without``. Equal scores come in the order of the ids.
         """
         wish = understand(wish) if isinstance(wish, str) else wish
-        free = self._free(wish, allow, exclude)
         asked = self.asked(wish.subject)
+        if asked and allow is None and not exclude:
+            return self._remembered(asked, replace(wish, subject=""), k)
+        free = self._free(wish, allow, exclude)
         if not asked:
             return self._by_title(wish, free, k) or self._by_limits(wish, free, k)
-        scored = self._score(asked, wish.refining)
-        best = self._best(scored, free, wish, k)
+        return self._answer(asked, wish, free, k)
+
+    def _answer_anybody(self, asked: tuple[Asked, ...], wish: Wish, k: int) -> Found:
+        """Answer where nobody's courses are left out; many ask the same, so ``_remembered`` keeps the answers."""
+        return self._answer(asked, wish, self._free(wish, None, ()) if wish.without else None, k)
+
+    def _answer(self, asked: tuple[Asked, ...], wish: Wish, free: Flags | None, k: int) -> Found:
+        """Answer a wish with a subject, among the free positions (None for all)."""
+        question = self._question(asked, wish.refining)
+        best, worth = self._best(question, free, wish, k)
         if not wish.limits or not len(best):
-            return Found(self._hits(best, scored))
+            return Found(self._hits(best, question))
         for dropped in _relaxations(wish.limits):
-            kept = self._best(scored, free & self._within(wish, dropped), wish, k)
-            if len(kept) and scored.scores[kept[0]] >= KEPT_BY_LIMITS * scored.scores[best[0]]:
-                return Found(self._hits(kept, scored), dropped)
-        return Found(self._hits(best, scored), wish.limits)
+            within = self._within(wish, dropped)
+            kept, kept_worth = self._best(question, within if free is None else within & free, wish, k)
+            if len(kept) and kept_worth >= KEPT_BY_LIMITS * worth:
+                return Found(self._hits(kept, question), dropped)
+        return Found(self._hits(best, question), wish.limits)
 
     def allowed(self, wish: Wish) -> Flags:
         """Return which positions keep to every limit of a wish and are not what it is ``without``."""
@@ -184,8 +183,8 @@ class CourseSearch:
         asked = self.asked(wish.subject)
         if at is None or not asked:
             return None
-        scored = self._score(asked, wish.refining)
-        return self._hits(np.array([at]), scored)[0] if scored.points[at] >= SAID else None
+        question, here = self._question(asked, wish.refining), np.array([at])
+        return self._hits(here, question)[0] if question.values(here)[2][0] >= SAID else None
 
     def _free(self, wish: Wish, allow: Flags | None, exclude: Collection[str]) -> Flags:
         free = (self._all if allow is None else allow).copy()
@@ -230,47 +229,26 @@ class CourseSearch:
 
     # Scoring -------------------------------------------------------------------------------------------------
 
-    def _score(self, asked: Sequence[Asked], refining: Sequence[str]) -> _Scored:
-        """Return the score of every item, and how well it says it. Level words count where the subject was said."""
-        sayings = self._sayings(asked)
-        scores, points = np.zeros(len(self.ids)), np.zeros(len(self.ids), np.int8)
-        for saying in sayings:
-            scores[saying.positions] += saying.shares
-            points[saying.positions] += saying.points
+    def _question(self, asked: Iterable[Asked], refining: Sequence[str]) -> Question:
+        """Return what the items say of each thing asked for, and of the level words."""
         sharper = [Asked(word, REFINING, word, word) for word in refining if word in self._postings.term_ids]
-        for saying in self._sayings(sharper):
-            both = scores[saying.positions] > 0
-            scores[saying.positions[both]] += saying.shares[both]
-            points[saying.positions[both]] += saying.points[both]
-            sayings.append(saying)
-        return _Scored(sayings, scores, points)
+        return Question(self._sayings(asked), self._sayings(sharper), len(self.ids))
 
-    def _best(self, scored: _Scored, free: Flags, wish: Wish, k: int) -> Ints:
-        """Return the positions of the best answers among the free ones, best first."""
-        answers = ((scored.points >= SAID) & free).nonzero()[0]
-        scores = scored.scores[answers]
-        wanted = SPREAD_FROM * k if wish.several else k
-        if len(answers) > wanted:
-            ordered = scores.copy()
-            ordered.partition(len(ordered) - wanted)
-            good = scores >= ordered[-wanted]
-            answers, scores = answers[good], scores[good]
-        best: Ints = answers[(-scores).argsort(kind="stable")[:wanted]]
-        return best[_spread(np.array([saying.at(best) for saying in scored.sayings]), k)] if wish.several else best
+    @staticmethod
+    def _best(question: Question, free: Flags | None, wish: Wish, k: int) -> tuple[Ints, float]:
+        """Return the best answers among the free positions, best first, and the score of the first."""
+        best, shares = question.best(SPREAD_FROM * k if wish.several else k, free)
+        worth = float(shares[:, :1].sum())
+        return best[spread(shares, k)] if wish.several else best, worth
 
-    def _hits(self, chosen: Ints, scored: _Scored) -> tuple[Hit, ...]:
+    def _hits(self, chosen: Ints, question: Question) -> tuple[Hit, ...]:
         """Return the items at these positions with what speaks for them."""
-        matches: list[list[Match]] = [[] for _ in chosen]
-        for saying in scored.sayings:
-            typed = saying.typed
-            for said, shares in zip(matches, saying.parts(chosen), strict=True):
-                said += [Match(says, share, typed) for says, share in shares.items() if share > 0]
-        for said in matches:
-            said.sort(key=_by_share)
-        return tuple(
-            Hit(self.ids[at], sum([match.share for match in said]), tuple(said))
-            for at, said in zip(chosen.tolist(), matches, strict=True)
-        )
+        told = zip(*[saying.parts(chosen) for saying in question.sayings], strict=True)
+        hits = []
+        for at, parts in zip(chosen.tolist(), told, strict=True):
+            matches = sorted(chain.from_iterable(parts), key=_by_share)
+            hits.append(Hit(self.ids[at], sum([match.share for match in matches]), tuple(matches)))
+        return tuple(hits)
 
 
 def _top(limit: float | None) -> float:
@@ -284,30 +262,8 @@ def _relaxations(limits: tuple[str, ...]) -> Iterable[tuple[str, ...]]:
         yield from ((kind,) for kind in ("length", "level", "price") if kind in limits)
 
 
-def _spread(shares: Floats, k: int) -> list[int]:
-    """Choose ``k`` columns so that each row, a thing asked for, gets its turn: once shown it counts half."""
-    columns = list(enumerate(shares.T.tolist()))
-    worth = [1.0] * len(shares)
-    chosen: list[int] = []
-    while columns and len(chosen) < k:
-        worths = [sum([share * factor for share, factor in zip(said, worth, strict=True)]) for _, said in columns]
-        at, said = columns.pop(worths.index(max(worths)))
-        chosen.append(at)
-        worth = [factor * REPEATED if share else factor for share, factor in zip(said, worth, strict=True)]
-    return chosen
-
-
 def _by_share(match: Match) -> tuple[float, str, str]:
     return -match.share, match.term, match.typed
-
-
-@dataclass(frozen=True, slots=True)
-class _Scored:
-    """Every item's score for one question, and its points: ``SAID`` of them make an answer."""
-
-    sayings: list[Saying]
-    scores: Floats
-    points: Points
 
 
 # Building ------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,9 @@ from recsys.index import Floats, Ints
 from recsys.search.wording import PAIR_MARK, Asked
 
 K1, B = 1.5, 0.3  # BM25; b is low because descriptions are of one length, and short ones are no better
+SAID = 2  # points from which an item is an answer: said where it counts, or twice in passing
 PROVEN = 0.45  # of a term's greatest worth: more than one mention in the description
-_REMEMBERED = 512  # sayings kept at hand: 40 bytes for each mention of their terms
+_REMEMBERED = 512  # sayings kept at hand: 50 bytes for each mention of their terms
 
 Points = NDArray[np.int8]
 
@@ -40,12 +41,26 @@ class Counted(Protocol):
         """The number of its words."""
 
 
+class Match(NamedTuple):
+    """A word that speaks for a course, and its share of the score. ``typed`` is what the follower wrote for it."""
+
+    term: str
+    share: float
+    typed: str
+
+    @property
+    def corrected(self) -> bool:
+        """Tell whether the follower wrote something else: 数剧分析 for 数据分析, 幻灯片 for PPT."""
+        return self.term not in self.typed
+
+
 @dataclass(frozen=True, slots=True)
 class Saying:
     """What the items say of one thing ``typed``: for each position, ascending, its share of the score.
 
     ``points`` are how well it is said: 1 in passing, 2 where it counts; of mere pairs of characters as many as are
-    said where it counts. ``says``, ``starts``, ``owners`` and ``values`` take the shares apart again.
+    said where it counts. ``says``, ``starts``, ``owners`` and ``values`` take the shares apart again. ``ranked``
+    are the positions that answer by this saying alone, best first.
     """
 
     typed: str
@@ -53,29 +68,36 @@ class Saying:
     positions: Ints
     shares: Floats
     points: Points
+    ranked: Ints
     starts: Ints
     owners: Ints
     values: Floats
 
-    def at(self, chosen: Ints) -> Floats:
-        """Return the share of each chosen position, 0.0 where nothing is said."""
+    def at(self, chosen: Ints) -> tuple[Floats, Points]:
+        """Return the share and the points of each chosen position, zeros where nothing is said."""
         if not len(self.positions):
-            return np.zeros(len(chosen))
-        places = np.minimum(self.positions.searchsorted(chosen), len(self.positions) - 1)
-        found: Floats = np.where(self.positions[places] == chosen, self.shares[places], 0.0)
-        return found
+            return np.zeros(len(chosen)), np.zeros(len(chosen), np.int8)
+        places = self.positions.searchsorted(chosen)
+        said = self.positions.take(places, mode="clip") == chosen
+        return self.shares.take(places, mode="clip") * said, self.points.take(places, mode="clip") * said
 
-    def parts(self, chosen: Ints) -> list[dict[str, float]]:
-        """Return for each chosen position the share of each word it says."""
-        parts: list[dict[str, float]] = []
-        places = self.positions.searchsorted(chosen).tolist()
-        for position, place in zip(chosen.tolist(), places, strict=True):
-            shares: dict[str, float] = {}
-            if place < len(self.positions) and self.positions[place] == position:
+    def parts(self, chosen: Ints) -> list[list[Match]]:
+        """Return for each chosen position what each word that it says adds."""
+        typed, says = self.typed, self.says
+        if says.count(says[0]) == len(says):  # one word and its pairs of characters
+            shares = self.at(chosen)[0].tolist()
+            return [[Match(says[0], share, typed)] if share else [] for share in shares]
+        parts: list[list[Match]] = []
+        places = self.positions.searchsorted(chosen)
+        said = (self.positions.take(places, mode="clip") == chosen).tolist() if len(self.positions) else []
+        for place, is_said in zip(places.tolist(), said, strict=True):
+            sums: dict[str, float] = {}
+            if is_said:
                 span = slice(self.starts[place], self.starts[place + 1])
                 for owner, value in zip(self.owners[span].tolist(), self.values[span].tolist(), strict=True):
-                    shares[self.says[owner]] = shares.get(self.says[owner], 0.0) + value
-            parts.append(shares)
+                    word = says[owner]
+                    sums[word] = sums[word] + value if word in sums else value
+            parts.append([Match(word, share, typed) for word, share in sums.items() if share > 0])
         return parts
 
 
@@ -111,12 +133,16 @@ class Postings:
         order = np.argsort(positions, kind="stable")
         places, starts = np.unique(positions[order], return_index=True)
         owners, values = owners[order], values[order]
+        shares = np.add.reduceat(values, starts) if len(values) else values
+        points = self._points(asked, owners, values, starts)
+        answers = (points >= SAID).nonzero()[0]
         return Saying(
             typed=asked[0].typed,
             says=tuple(each.says for each in asked),
             positions=places,
-            shares=np.add.reduceat(values, starts) if len(values) else values,
-            points=self._points(asked, owners, values, starts),
+            shares=shares,
+            points=points,
+            ranked=places[answers[(-shares[answers]).argsort(kind="stable")]],
             starts=np.append(starts, len(values)),
             owners=owners,
             values=values,

@@ -27,7 +27,9 @@ class Synonyms:
         for word, group in self._others.items():
             group.pop(word, None)
             group.pop("", None)
-        self._longest = max(map(len, self._others), default=0)
+        self._longest: dict[str, int] = {}  # by first character
+        for word in self._others:
+            self._longest[word[0]] = max(len(word), self._longest.get(word[0], 0))
 
     @property
     def words(self) -> Iterable[str]:
@@ -48,7 +50,7 @@ class Synonyms:
             at += len(word) or 1
 
     def _at(self, text: str, start: int) -> str:
-        for end in range(min(len(text), start + self._longest), start, -1):
+        for end in range(min(len(text), start + self._longest.get(text[start], 0)), start, -1):
             word = text[start:end]
             if word in self._others and not _cuts_latin(text, start, end):
                 return word
