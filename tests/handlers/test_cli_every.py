@@ -25,19 +25,30 @@ def leaves(command, path=()):
 COMMANDS = {" ".join(path): command for path, command in leaves(main)}
 LISTINGS = [name for name, each in COMMANDS.items() if "--json" in {o for p in each.params for o in p.opts}]
 NEEDED = {
+    "anomalies resolve": ["--note", "好"],
     "broadcast preview": ["--all"],
     "broadcast send": ["--all", "--text", "好"],
+    "bundles set": ["--courses", "A"],
+    "codes create": ["--course", "A", "--count", "1", "--days", "1", "--name", "甲", "--out", "codes.csv"],
+    "coupons add": ["--amount", "1"],
     "courses import": [str(ROOT / "data/courses.csv")],
     "courses add": ["--title", "甲", "--price", "1"],
+    "groups add": ["--course", "A", "--size", "2", "--price", "1", "--until", "2099-12-31"],
+    "invoices issue": ["--number", "12345678"],
+    "invoices reverse": ["--number", "12345678"],
+    "members set": ["--months", "1"],
     "orders refund": ["--reason", "好"],
+    "prices add": ["--course", "A", "--price", "1", "--until", "2099-12-31"],
     "qr create": ["--scene", "甲"],
+    "refunds reject": ["--reason", "好"],
+    "rewards reject": ["--reason", "好"],
 }
 
 
 def arguments(name):
     """Return something for each argument that a command must have."""
     needed = [each for each in COMMANDS[name].params if isinstance(each, click.Argument) and each.required]
-    return ["1"] * len(needed)
+    return ["SPRING1" if name == "coupons add" else "1"] * len(needed)
 
 
 @pytest.fixture
