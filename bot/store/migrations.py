@@ -436,7 +436,7 @@ def m014_offers(db: Database) -> None:
 
 
 @migrations()
-def m021_groups(db: Database) -> None:
+def m015_groups(db: Database) -> None:
     """Courses that people may buy together, the groups that form, and the seats in them."""
     _table(
         db,
@@ -490,7 +490,7 @@ def m021_groups(db: Database) -> None:
 
 
 @migrations()
-def m019_gifts(db: Database) -> None:
+def m016_gifts(db: Database) -> None:
     """Items that somebody paid for and somebody else may have; redeem codes, of which only hashes are kept."""
     _table(
         db,
@@ -540,7 +540,7 @@ def m019_gifts(db: Database) -> None:
 
 
 @migrations()
-def m018_coupons(db: Database) -> None:
+def m017_coupons(db: Database) -> None:
     """Coupons with the orders that hold or used them, and limited-time prices."""
     _table(
         db,
@@ -593,7 +593,7 @@ def m018_coupons(db: Database) -> None:
 
 
 @migrations()
-def m020_bundles(db: Database) -> None:
+def m018_bundles(db: Database) -> None:
     """Keep what gave each course to whom, the courses of bundles, and the months of memberships."""
     _table(
         db,
@@ -647,7 +647,7 @@ def m020_bundles(db: Database) -> None:
 
 
 @migrations()
-def m015_ledger(db: Database) -> None:
+def m019_ledger(db: Database) -> None:
     """Every movement of money, append-only; how each day agreed with WeChat's bills; requests for invoices.
 
     The movements so far are written in afterwards; where WeChat's own time was not kept, ours stands for it.
@@ -706,7 +706,7 @@ def m015_ledger(db: Database) -> None:
 
 
 @migrations()
-def m017_refunds(db: Database) -> None:
+def m020_refunds(db: Database) -> None:
     """Keep what each order promised about refunds; who wished for one, by what rule, and what was decided.
 
     Orders that were there before promised what the cards said until then: seven days, less than half learnt.
@@ -727,7 +727,7 @@ def m017_refunds(db: Database) -> None:
 
 
 @migrations()
-def m016_referral(db: Database) -> None:
+def m021_referral(db: Database) -> None:
     """Who may invite, who brought whom, what that earned, and the transfers that pay it."""
     _table(
         db,

@@ -159,7 +159,7 @@ def test_a_free_order_proves_nothing_and_is_no_difference(tmp_path):
 def test_what_moved_before_there_was_a_ledger_is_written_in_afterwards(tmp_path):
     path = str(tmp_path / "old.db")
     with closing(connect(path)) as connection:
-        migrations.apply(Database(connection), stop_before="m015_ledger")
+        migrations.apply(Database(connection), stop_before="m019_ledger")
         connection.executescript(BEFORE)
 
     store = SqliteStore(path)

@@ -12,7 +12,7 @@ from pathlib import Path
 from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
 
-from bot import catalog
+from bot import catalog, ledger
 from bot.errors import ZhikeError
 from bot.models import Course, OrderState, Purpose, RefundState, TradeType
 from bot.offers import groups
@@ -296,6 +296,7 @@ class Business:
         self.check_always()
         books = self.books()
         self._check_money(books)
+        assert self.read(ledger.check) == []
         for order, attempts, refunds in books:
             self._check_order(order, attempts, refunds)
 

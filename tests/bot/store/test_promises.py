@@ -20,7 +20,7 @@ COURSE = (
 def test_orders_from_before_promise_what_the_cards_said_then(tmp_path):
     path = str(tmp_path / "zhike.db")
     old = connect(path)
-    migrations.apply(Database(old), stop_before="m017_refunds")
+    migrations.apply(Database(old), stop_before="m020_refunds")
     old.execute(COURSE)
     old.execute(
         "insert into orders (order_no, openid, course_id, title, amount_fen, state, created_at, expires_at)"

@@ -73,7 +73,7 @@ def test_what_was_committed_outlives_the_process(tmp_path):
 def test_courses_that_were_owned_before_bundles_existed_are_taken_back_by_their_own_order(tmp_path):
     path = str(tmp_path / "zhike.db")
     with closing(connect(path)) as connection:
-        migrations.apply(Database(connection), stop_before="m020_bundles")
+        migrations.apply(Database(connection), stop_before="m018_bundles")
         connection.execute(
             "insert into courses (course_id, title, price_fen, status, subtitle, teacher, category, tags,"
             " description, level, minutes, cover_url, created_at)"
