@@ -194,6 +194,17 @@ class Business:
 
         self.run(work())
 
+    def query_in_calm(self):
+        """Let a round of questions go undisturbed: nothing that was due stays paid and unbooked."""
+        self.simulator.faults.clear()
+        self.clock.forward(minutes=1)  # whoever held the lease has let go of it
+        now = self.clock.now()
+        due = {each.out_trade_no for each in self.read(lambda tx: tx.attempts.due(now))}
+        self.both_jobs()
+        booked = self.read(lambda tx: {each for each in due if tx.attempts.get(each).state == "SUCCESS"})
+        paid = {each.out_trade_no for each in self.simulator.pay.trades if each.transaction_id}
+        assert due & paid == booked
+
     def refund(self, worker, order_no, amount_fen):
         async def work():
             with suppress(ZhikeError):

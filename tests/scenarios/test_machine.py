@@ -121,6 +121,10 @@ class Money(RuleBasedStateMachine):
     def work_at_once(self):
         self.world.both_jobs()
 
+    @rule()
+    def ask_in_calm(self):
+        self.world.query_in_calm()
+
     @rule(worker=WORKER)
     def restart(self, worker):
         self.world.restart(worker)
