@@ -236,6 +236,11 @@ class LimitedPrices:
         )
         return _price(row) if row else None
 
+    def running(self, now: datetime) -> frozenset[str]:
+        """Return the courses that have one this moment."""
+        sql = "select course_id from limited_prices where stopped = 0 and starts_at <= ? and ends_at > ?"
+        return frozenset(row[0] for row in self._rows.all(sql, epoch(now), epoch(now)))
+
     def get(self, price_id: int) -> LimitedPrice | None:
         """Return one."""
         row = self._rows.one(f"select {PRICE} from limited_prices where price_id = ?", price_id)

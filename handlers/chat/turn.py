@@ -82,6 +82,11 @@ class Turn:
         return access.cover(self.tx, self.openid, self.now)
 
     @cached_property
+    def limited(self) -> frozenset[str]:
+        """The courses that have a limited-time price now; any other course in a list costs its list price."""
+        return self.tx.limited_prices.running(self.now)
+
+    @cached_property
     def spent(self) -> frozenset[str]:
         """The bundles that have nothing to sell to this follower."""
         return access.nothing_to_sell(self.shelf.bundles, self.shelf.courses, self.owned, self.cover)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bot.models import Course
+from bot.models import Course, Kind
 from bot.suggestions import LONGEST_TEXT, Suggested
 from handlers.chat import reading, replies
 from handlers.chat.answers import Answer, Text
@@ -204,5 +204,7 @@ def _price(course: Course, turn: Turn) -> str:
     """Say what stands behind a title: that a membership opens it, or what it costs this follower today."""
     if not course.free and turn.cover.opens(course):
         return replies.member_price()
+    if course.kind is Kind.COURSE and course.course_id not in turn.limited:
+        return replies.yuan(course.price_fen)
     priced = items.priced(course, turn)
     return replies.today(priced) if priced is not None else replies.yuan(course.price_fen)
