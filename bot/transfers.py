@@ -16,7 +16,8 @@ from bot.config import ReferralSettings
 from bot.errors import CannotTake, Hindrance, NotAllowed, NotFound, PayRejected, PayUnknown, ZhikeError
 from bot.models import ANONYMOUS, TransferFacts, TransferState
 from bot.ports import Clock, TransferGateway, TransferWish
-from bot.reconciling.compare import KnownTransfer
+from bot.reconciling import KnownTransfer
+from bot.reconciling.service import transfer_in_ledger
 from bot.referral import rules
 from bot.store import Store, Tx
 from bot.store.ledger import Movement
@@ -308,4 +309,6 @@ def _paid_out(tx: Tx, transfer: Transfer, now: datetime) -> None:
 def known_transfer(tx: Tx, number: str) -> KnownTransfer | None:
     """Return the transfer that has this number, ours or WeChat's, for whoever holds bills against our books."""
     transfer = tx.transfers.find(number)
-    return KnownTransfer(transfer.out_bill_no, transfer.amount_fen) if transfer is not None else None
+    if transfer is None:
+        return transfer_in_ledger(tx, number)
+    return KnownTransfer(transfer.out_bill_no, transfer.amount_fen)
