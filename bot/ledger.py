@@ -45,42 +45,31 @@ def check(tx: Tx) -> list[Difference]:
     ]
 
 
-def _payments(attempts: Sequence[Attempt], payments: Mapping[str, LedgerRow]) -> Iterable[Difference]:
-    paid = {each.out_trade_no: each for each in attempts if each.state is AttemptState.SUCCESS}
-    for number, attempt in paid.items():
-        row = payments.get(number)
+def _payments(attempts: Sequence[Attempt], rows: Mapping[str, LedgerRow]) -> Iterable[Difference]:
+    paid = {a.out_trade_no: (a.total_fen, a.order_no) for a in attempts if a.state is AttemptState.SUCCESS}
+    return _agree("付款", paid, rows)
+
+
+def _refunds(refunds: Sequence[Refund], rows: Mapping[str, LedgerRow]) -> Iterable[Difference]:
+    done = {r.out_refund_no: (-r.amount_fen, r.order_no) for r in refunds if r.state is RefundState.SUCCESS}
+    return _agree("退款", done, rows)
+
+
+def _transfers(transfers: Sequence[Transfer], rows: Mapping[str, LedgerRow]) -> Iterable[Difference]:
+    done = {t.out_bill_no: (-t.amount_fen, "") for t in transfers if t.state is TransferState.SUCCESS}
+    return _agree("转账", done, rows)
+
+
+def _agree(what: str, done: Mapping[str, tuple[int, str]], rows: Mapping[str, LedgerRow]) -> Iterable[Difference]:
+    """Hold what is done (signed fen and order, by number) against its rows, one for one."""
+    for number, (fen, order_no) in done.items():
+        row = rows.get(number)
         if row is None:
-            yield Difference(number, f"付款成功 {yuan(attempt.total_fen)} 元，总账里没有这一笔")
-        elif (row.amount_fen, row.order_no) != (attempt.total_fen, attempt.order_no):
-            yield Difference(number, f"付款 {yuan(attempt.total_fen)} 元，总账记的是 {_signed(row.amount_fen)} 元")
-    for number in payments.keys() - paid.keys():
-        yield Difference(number, "总账里有这笔付款，付款记录却不是成功")
-
-
-def _transfers(transfers: Sequence[Transfer], payouts: Mapping[str, LedgerRow]) -> Iterable[Difference]:
-    done = {each.out_bill_no: each for each in transfers if each.state is TransferState.SUCCESS}
-    for number, transfer in done.items():
-        row = payouts.get(number)
-        if row is None:
-            yield Difference(number, f"转账成功 {yuan(transfer.amount_fen)} 元，总账里没有这一笔")
-        elif -row.amount_fen != transfer.amount_fen:
-            yield Difference(
-                number, f"转账 {yuan(transfer.amount_fen)} 元，总账记的是 {_signed(row.amount_fen)} 元"
-            )
-    for number in payouts.keys() - done.keys():
-        yield Difference(number, "总账里有这笔转账，转账记录却不是成功")
-
-
-def _refunds(refunds: Sequence[Refund], returns: Mapping[str, LedgerRow]) -> Iterable[Difference]:
-    done = {each.out_refund_no: each for each in refunds if each.state is RefundState.SUCCESS}
-    for number, refund in done.items():
-        row = returns.get(number)
-        if row is None:
-            yield Difference(number, f"退款成功 {yuan(refund.amount_fen)} 元，总账里没有这一笔")
-        elif (-row.amount_fen, row.order_no) != (refund.amount_fen, refund.order_no):
-            yield Difference(number, f"退款 {yuan(refund.amount_fen)} 元，总账记的是 {_signed(row.amount_fen)} 元")
-    for number in returns.keys() - done.keys():
-        yield Difference(number, "总账里有这笔退款，退款记录却不是成功")
+            yield Difference(number, f"{what}成功 {yuan(abs(fen))} 元，总账里没有这一笔")
+        elif (row.amount_fen, row.order_no) != (fen, order_no):
+            yield Difference(number, f"{what} {yuan(abs(fen))} 元，总账记的是 {_signed(row.amount_fen)} 元")
+    for number in rows.keys() - done.keys():
+        yield Difference(number, f"总账里有这笔{what}，{what}记录却不是成功")
 
 
 def _returns(

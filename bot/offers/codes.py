@@ -11,11 +11,12 @@ import re
 import secrets
 import unicodedata
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 from bot.errors import CannotBuy, NotAllowed, NotFound
 from bot.models import Course, Line
+from bot.offers.guessing import may_try, note_wrong
 from bot.orders import Orders
 from bot.store import Tx
 from bot.store.gifts import Batch
@@ -26,8 +27,7 @@ SHAPE = re.compile(rf"[{ALPHABET}]{{{LENGTH + 1}}}")
 MOST_CODES = 10_000
 LONGEST_DAYS = 3650
 LONGEST_NAME = 40
-MOST_TRIES = 5
-TRIES_IN = timedelta(minutes=10)
+TRIES = "code_tries"
 
 
 class Redeeming(StrEnum):
@@ -107,7 +107,7 @@ def create(tx: Tx, batch: Batch) -> tuple[int, list[str]]:
 
 def redeem(tx: Tx, orders: Orders, openid: str, text: str, now: datetime) -> Redeemed:
     """Give the item of a code, once; a code for what is theirs already is not used up."""
-    if not may_try(tx, openid, now):
+    if not may_try(tx, TRIES, openid, now):
         return Redeemed(Redeeming.TOO_MANY_TRIES)
     code = read(text)
     if code is None or not whole(code):
@@ -115,7 +115,7 @@ def redeem(tx: Tx, orders: Orders, openid: str, text: str, now: datetime) -> Red
     kept = tx.codes.get(digest(code))
     batch = tx.codes.batch(kept.batch_id) if kept is not None else None
     if kept is None or batch is None:
-        note_wrong(tx, openid, now)
+        note_wrong(tx, TRIES, openid, now)
         return Redeemed(Redeeming.UNKNOWN)
     course = tx.courses.get(batch.course_id)
     assert course is not None, "a batch cannot exist without its item"
@@ -133,16 +133,3 @@ def redeem(tx: Tx, orders: Orders, openid: str, text: str, now: datetime) -> Red
     if not tx.codes.use(digest(code), openid, now):
         raise AssertionError("one transaction at a time redeems")
     return Redeemed(Redeeming.REDEEMED, course)
-
-
-def may_try(tx: Tx, openid: str, now: datetime) -> bool:
-    """Tell whether a follower may try a code; after some wrong ones, not until the first of them is old."""
-    kept = tx.tokens.get("code_tries", openid, now)
-    return kept is None or int(kept[0]) < MOST_TRIES
-
-
-def note_wrong(tx: Tx, openid: str, now: datetime) -> None:
-    """Note a code that does not exist."""
-    kept = tx.tokens.get("code_tries", openid, now)
-    count, until = (int(kept[0]), kept[1]) if kept else (0, now + TRIES_IN)
-    tx.tokens.put("code_tries", openid, str(count + 1), until)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from bot.errors import CouponFault, CouponRefused, Obstacle
 from bot.models import Line, Order, Purpose
@@ -18,8 +18,7 @@ from bot.store import Tx
 from bot.store.coupons import Coupon, Holder
 
 CODE = re.compile(r"[0-9A-Z][0-9A-Z-]{2,15}")
-MOST_TRIES = 5
-TRIES_IN = timedelta(minutes=10)
+TRIES = "coupon_tries"
 
 
 def code_in(text: str) -> str:
@@ -122,19 +121,3 @@ def _holder(ask: Ask) -> Holder:
 
 def _holder_of(order: Order) -> Holder:
     return Holder(order.openid, order.session, order.course_id, order.purpose.value)
-
-
-# Guessing ---------------------------------------------------------------------------------------------------------
-
-
-def may_try(tx: Tx, openid: str, now: datetime) -> bool:
-    """Tell whether a follower may try a code; after some wrong ones, not until the first of them is old."""
-    kept = tx.tokens.get("coupon_tries", openid, now)
-    return kept is None or int(kept[0]) < MOST_TRIES
-
-
-def note_wrong(tx: Tx, openid: str, now: datetime) -> None:
-    """Note a code that does not exist."""
-    kept = tx.tokens.get("coupon_tries", openid, now)
-    count, until = (int(kept[0]), kept[1]) if kept else (0, now + TRIES_IN)
-    tx.tokens.put("coupon_tries", openid, str(count + 1), until)

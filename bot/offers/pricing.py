@@ -7,7 +7,7 @@ from datetime import datetime
 
 from bot.errors import CouponFault, CouponRefused
 from bot.models import Course
-from bot.offers import coupons, limited
+from bot.offers import coupons, guessing, limited
 from bot.offers.quoting import Quote, Wish
 from bot.orders import NO_WISH, Orders
 from bot.store import Tx
@@ -50,10 +50,10 @@ def price_typed(
     tx: Tx, orders: Orders, openid: str, course: Course, now: datetime, wish: Wish, *, session: str = ""
 ) -> Priced:
     """Do the same for a code that came from outside: who has guessed too often gets no answer about it."""
-    if openid and wish.coupon and not coupons.may_try(tx, openid, now):
+    if openid and wish.coupon and not guessing.may_try(tx, coupons.TRIES, openid, now):
         plain = price(tx, orders, openid, course, now, replace(wish, coupon=""), session=session)
         return replace(plain, coupon=wish.coupon, fault=CouponFault.TOO_MANY_TRIES)
     found = price(tx, orders, openid, course, now, wish, session=session)
     if openid and found.fault is CouponFault.UNKNOWN:
-        coupons.note_wrong(tx, openid, now)
+        guessing.note_wrong(tx, coupons.TRIES, openid, now)
     return found

@@ -6,6 +6,7 @@ from typing import Any
 
 from bot.errors import CouponFault
 from bot.offers import coupons as rules
+from bot.offers import guessing
 from bot.store.coupons import Coupon, Holder
 from handlers.chat import replies
 from handlers.chat.answers import Answer, Text
@@ -24,13 +25,13 @@ def coupons(_message: Any, turn: Turn) -> Answer:
 
 def typed(code: str, _message: Any, turn: Turn) -> Answer:
     """Keep a code for the courses opened next, and say what it gives; wrong guesses are counted."""
-    if not rules.may_try(turn.tx, turn.openid, turn.now):
+    if not guessing.may_try(turn.tx, rules.TRIES, turn.openid, turn.now):
         return Text(replies.coupon_fault(code, CouponFault.TOO_MANY_TRIES))
     coupon = turn.tx.coupons.get(code)
     fault = turn.shop.coupons.fault(turn.tx, coupon, Holder(turn.openid), turn.now)
     if coupon is None or fault is not None:
         if coupon is None:
-            rules.note_wrong(turn.tx, turn.openid, turn.now)
+            guessing.note_wrong(turn.tx, rules.TRIES, turn.openid, turn.now)
         return Text(replies.coupon_fault(code, fault or CouponFault.UNKNOWN))
     turn.talk.coupon = code
     return Text(_on_the_open_course(coupon, turn) or replies.coupon_kept(coupon, _thing(coupon, turn)))
