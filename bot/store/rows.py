@@ -54,3 +54,8 @@ def instant(seconds: int) -> datetime:
 def instant_or_none(seconds: int | None) -> datetime | None:
     """Do the same for a column that may be empty."""
     return None if seconds is None else instant(seconds)
+
+
+def marks(values: Iterable[object]) -> str:
+    """Return as many placeholders as there are values, for ``in (…)``."""
+    return ",".join("?" for _ in values)

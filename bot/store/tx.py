@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from bot.store.audience import AccountTags, Audience
+from bot.store.audit import Anomalies, Notices
 from bot.store.broadcasts import Broadcasts
 from bot.store.bundles import Bundles
 from bot.store.catalogue import Courses, Lessons, PopularityScores, Trials
 from bot.store.channels import Arrivals, Channels
 from bot.store.coupons import Coupons, LimitedPrices
+from bot.store.entitlements import Entitlements
 from bot.store.figures import Figures
 from bot.store.gifts import Codes, Gifts
 from bot.store.groups import Groups
@@ -16,12 +18,13 @@ from bot.store.invoices import Invoices
 from bot.store.ledger import Ledger, Reconciliations
 from bot.store.memberships import Memberships
 from bot.store.menus import Menus
-from bot.store.money import Anomalies, Attempts, Entitlements, Notices, Orders, Refunds
+from bot.store.money import Attempts, Orders
 from bot.store.outbox import Outbox
 from bot.store.people import Dislikes, Events, Followers, Interests, Quota
 from bot.store.promises import RefundPromises
 from bot.store.reach import Consents, Nudges, Sendings
 from bot.store.referral import Inviters, Referrals, Rewards, Touches
+from bot.store.refunds import Refunds
 from bot.store.rows import Rows
 from bot.store.service import LeftMessages, Services
 from bot.store.shared import Leases, Tokens, Versions

@@ -1,6 +1,6 @@
 """The operator's own texts: sentences by name, keyword rules and office hours, one file, read again at any edit.
 
-What a text says by default is the front desk's (``handlers/chat/replies.py``); the file overrides by name only.
+What a text says by default is the front desk's (``handlers/chat/replies*.py``); the file overrides by name only.
 """
 
 from bot.texts.book import Book, Hit, Rule

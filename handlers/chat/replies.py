@@ -1,21 +1,18 @@
-"""Every sentence a follower reads in the chat. Warm, short, and always with the next thing to try."""
+"""What a follower reads in the chat: warm, short, and always with the next thing to try.
+
+Here are the names that all sentences share, greetings, lists, cards, data rights and small talk; the modules beside
+this one hold the sentences of their topic (``replies_money``, ``replies_refunds``, ``replies_offers``, …).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from bot.config import ReferralSettings
-from bot.errors import CouponFault, NoRefund
-from bot.invoicing import TAIL, Billable
-from bot.models import Course, Line, Order, OrderState, Refund, RefundState, RefundTerms
+from bot.errors import CouponFault
+from bot.models import Course
 from bot.offers.pricing import Priced
 from bot.ports import BEIJING
-from bot.referral.service import Summary
-from bot.refunds import Preview
-from bot.refundterms import Basis
-from bot.store.coupons import Coupon
-from bot.store.invoices import InvoiceState
 from bot.suggestions import SEVERAL, Shelf
 from bot.texts.markup import link, tap
 from recsys.base import Part, Recommendation
@@ -36,26 +33,7 @@ MEDIA = {
     "location": "位置",
     "link": "链接",
 }
-GROUP_STATES: Mapping[str, str] = {
-    "forming": "还差 {missing} 人",
-    "full": "已成团，课程已开通",
-    "failed": "没有成团，已全额退款",
-    "return": "已退出，退款中",
-}
-GIFT_STATES: Mapping[str, str] = {
-    "OPEN": "等人领取",
-    "CLAIMED": "已被领取",
-    "RETURN": "到期没人领，退款中",
-    "RETURNED": "已退款",
-}
 LIMITS: Mapping[str, str] = {"price": "价格", "level": "难度", "length": "时长"}
-ORDER_STATES: Mapping[OrderState, str] = {
-    OrderState.PENDING: "待付款",
-    OrderState.PAID: "已付款",
-    OrderState.CANCELLED: "已取消",
-    OrderState.REFUNDED_PART: "部分退款",
-    OrderState.REFUNDED: "已退款",
-}
 
 
 def yuan(fen: int) -> str:
@@ -323,35 +301,6 @@ def moment(at: datetime) -> str:
     return f"{local.month}月{local.day}日 {local:%H:%M}"
 
 
-LINES: Mapping[str, str] = {
-    "list": "原价",
-    "limited": "限时优惠",
-    "coupon": "优惠码",
-    "group": "拼团优惠",
-    "code": "兑换码",
-    "granted": "赠送",
-    "owned": "已有的课",
-}
-
-
-def quote_lines(lines: Sequence[Line], titles: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
-    """Return label and amount of each line of a price that is not simply the list price; ``titles`` by course."""
-    return [(line_name(line, titles or {}), line_amount(line)) for line in lines] if len(lines) > 1 else []
-
-
-def line_name(line: Line, titles: Mapping[str, str]) -> str:
-    """Name one line of a price."""
-    if line.kind == "owned" and titles:
-        return f"已有{''.join(f'《{titles[each]}》' for each in line.ref.split('|') if each in titles)}"
-    name = LINES.get(line.kind, "优惠")
-    return f"{name} {line.ref}" if line.kind == "coupon" else name
-
-
-def line_amount(line: Line) -> str:
-    """Show what a line adds or takes off."""
-    return f"−{yuan(-line.amount_fen)}" if line.amount_fen < 0 else yuan(line.amount_fen)
-
-
 COUPON_FAULTS: Mapping[CouponFault, str] = {
     CouponFault.UNKNOWN: "不存在，看看是不是打错了",
     CouponFault.EARLY: "还没到可以用的时间",
@@ -377,38 +326,6 @@ def with_coupon(priced: Priced) -> str:
         return coupon_fault(priced.coupon, priced.fault)
     off = sum(line.amount_fen for line in priced.quote.lines if line.kind == "coupon")
     return f"优惠码 {priced.coupon} 再减 {yuan(-off)}，实付 {yuan(priced.total_fen)}" if off else ""
-
-
-def coupon_gives(coupon: Coupon, thing: str) -> str:
-    """Say what a coupon takes off, for what, and until when; ``thing`` names its course."""
-    off = f"减 {yuan(coupon.amount_fen)}" if coupon.amount_fen else f"减 {coupon.percent}%"
-    floor = f"，最低付 {yuan(coupon.floor_fen)}" if coupon.floor_fen else ""
-    what = thing or (f"「{coupon.category}」的课" if coupon.category else "所有课程")
-    until = f"，{moment(coupon.usable_until)} 前" if coupon.usable_until else ""
-    return f"{what}{off}{floor}{until}"
-
-
-def my_coupons(entries: Sequence[tuple[Coupon, str]]) -> str:
-    """List the coupons that somebody may use now, each with the title of its course or nothing."""
-    lines = [
-        f"· {tap(f'优惠码 {each.code}', each.code)}{f' {each.title}' if each.title else ''}\n   "
-        f"{coupon_gives(each, thing)}"
-        for each, thing in entries
-    ]
-    return "\n".join(["你现在能用的优惠券（点一下就带上）：", *lines, "带上后再打开课程，价格里就减好了。"])
-
-
-def coupon_kept(coupon: Coupon, thing: str) -> str:
-    """Confirm that a coupon is kept for the courses opened next."""
-    hint = f"接下来打开课程就会带上；还没想好学什么，看看{tap('热门课程', '热门课程')}。"
-    return f"优惠码 {coupon.code} 记下了：{coupon_gives(coupon, thing)}。\n{hint}"
-
-
-def coupon_on(course: Course, priced: Priced, url: str) -> str:
-    """Confirm that a coupon counts for the course that lies open."""
-    return (
-        f"《{course.title}》{today(priced)}\n{with_coupon(priced)}\n{link(url, '点这里购买')}，一笔订单用一张券。"
-    )
 
 
 def where_prices_are(*, listed: bool) -> str:
@@ -444,32 +361,6 @@ def my_courses(courses: Sequence[tuple[Course, str]]) -> str:
         return f"你还没有课程。告诉我想学什么，或先领一门{tap('免费课程', '免费课程')}。"
     lines = [f"{number}. {mini_link(course, url, course.title)}" for number, (course, url) in enumerate(courses, 1)]
     return "\n".join(["你的课程（点开就能学）：", *lines])
-
-
-def my_orders(orders: Sequence[Order], now: datetime, *, payable: bool, url: str = "") -> str:
-    """List a follower's orders; ``payable``: 继续支付 would find one. ``url`` is the page with all of them."""
-    if not orders:
-        return f"你还没有订单。看看{tap('热门课程', '热门课程')}？"
-    lines = [
-        f"· {o.title} {yuan(o.amount_fen)}{_made_of(o)}\n   {order_state(o, now)}｜尾号 {o.order_no[-6:]}"
-        for o in orders[:8]
-    ]
-    again, off = tap("继续支付", "继续支付"), tap("取消订单", "取消订单")
-    tail = [f"最近一笔待付款订单：回复「{again}」去付款，回复「{off}」取消。"] if payable else []
-    page = [f"{link(url, '点这里看全部订单和退款')}，也可以回复「{tap('退款', '退款')}」。"] if url else []
-    return "\n".join(["你的订单：", *lines, *tail, *page])
-
-
-def _made_of(order: Order) -> str:
-    """Explain the price of an order, if there is anything to explain."""
-    parts = [" ".join(part) for part in quote_lines(order.lines)]
-    return f"（{'，'.join(parts)}）" if parts else ""
-
-
-def order_state(order: Order, now: datetime) -> str:
-    """Say in a word where an order stands."""
-    over = order.state is OrderState.PENDING and order.expires_at <= now
-    return "正在取消" if over else ORDER_STATES[order.state]
 
 
 def my_interests(terms: Sequence[str], *, personalised: bool) -> str:
@@ -537,55 +428,6 @@ def not_erased_yet(*, payable: bool) -> str:
 def nothing_erased() -> str:
     """Confirm that everything stays."""
     return "好的，什么都没有删。想学什么直接告诉我。"
-
-
-def pay_again(order: Order, course: Course, priced: Priced, url: str) -> str:
-    """Show the way back to an unpaid order, at the price of now with its coupon: the page charges that one."""
-    was, price = yuan(order.amount_fen), yuan(priced.total_fen)
-    changed = f"价格有变动：下单时 {was}，现在 {price}。\n" if was != price else ""
-    lost = f"{coupon_fault(priced.coupon, priced.fault)}\n" if priced.fault else ""
-    return f"{lost}{changed}《{course.title}》{price} 还没付款，{link(url, '点这里继续支付')}。"
-
-
-def free_now(course: Course) -> str:
-    """Say that a course which was ordered for money costs nothing any more."""
-    return f"好消息，《{course.title}》现在免费了，回复「{tap('领取', '领取')}」马上开通，不用再付款。"
-
-
-def nothing_to_cancel() -> str:
-    """Answer 取消订单 when nothing is open."""
-    return f"没有待付款的订单，不用取消。想退已经付款的课，回复「{tap('退款', '退款')}」。"
-
-
-def cancelled(order: Order) -> str:
-    """Confirm that an unpaid order is closed."""
-    return f"《{order.title}》的订单已取消，没有扣款。想学别的直接告诉我。"
-
-
-def being_cancelled(order: Order) -> str:
-    """Say that WeChat Pay has still to confirm."""
-    return f"正在取消《{order.title}》的订单，等微信支付确认，请先不要付款。回复「我的订单」可以看进度。"
-
-
-def paid_after_all(order: Order) -> str:
-    """Say that an order was paid before it could be cancelled."""
-    return f"《{order.title}》已经付款了，取消不了。要退款的话，回复「{tap('退款', '退款')}」。"
-
-
-def nothing_to_pay() -> str:
-    """Answer 继续支付 when nothing is open."""
-    return "没有待付款的订单。付过款但没开通的话，回复「我付了」，我马上去查。"
-
-
-def checked_payment(titles: Sequence[str], together: Sequence[str] = (), given: Sequence[str] = ()) -> str:
-    """Say what a fresh look at WeChat Pay found; ``together`` are paid seats in groups, ``given`` are gifts."""
-    if given and not titles and not together:
-        return f"查到了，送人的{'、'.join(f'《{title}》' for title in given)}已付款，回复「我的礼物」拿领取链接。"
-    if together and not titles:
-        return f"查到了，{'、'.join(f'《{title}》' for title in together)}的拼团已付款，回复「我的拼团」看进度。"
-    if titles:
-        return f"查到了，{'、'.join(f'《{title}》' for title in titles)}已开通，回复「我的课程」开始学习。"
-    return "微信那边暂时没有查到新的付款。刚付完可能要等一会儿，稍后再回复「我付了」；仍有问题请回复「人工」。"
 
 
 def disliked(course: Course) -> str:
@@ -679,209 +521,9 @@ def human(contact: str) -> str:
     return "请直接在这里留言，说明情况和联系方式，工作人员看到后会联系你。"
 
 
-def refund(terms: RefundTerms, contact: str) -> str:
-    """Say how a person gives money back: what to have ready, nothing beyond the rule."""
-    return f"{refund_rule(terms)}退款由工作人员处理：{_reach(contact)}，说明想退哪一门，附上订单尾号。{_ORDER_TAIL}"
-
-
-def refund_rule(terms: RefundTerms) -> str:
-    """Tell the shop's rule, on a line of its own."""
-    return f"退款规则：{refund_terms(terms)}。\n"
-
-
-def refund_terms(terms: RefundTerms) -> str:
-    """Put the promise of an order into one sentence, without its full stop."""
-    full, days, until = bool(terms.full_days and terms.full_percent), terms.full_days, terms.until_days
-    little = _LITTLE.get(terms.full_percent, f"学了不到 {terms.full_percent}%")
-    if full and until > days:
-        return f"购买后 {days} 天内、{little}全额退，{until} 天内按没学的课时退"
-    if full:
-        return f"购买后 {days} 天内可退，{little}全额退，学得更多按没学的课时退"
-    return f"购买后 {until} 天内按没学的课时退" if until else "购买后不支持退款"
-
-
-_LITTLE = {50: "学习未过半", 100: "没有学完"}
-
-
-def tail_of(order: Order) -> str:
-    """Return the end of an order's number, by which followers name it."""
-    return order.order_no[-TAIL:]
-
-
-def refund_list(previews: Sequence[Preview]) -> str:
-    """List the orders of which something may go back; a tap or a number opens what would happen."""
-    lines = [
-        f"{tap(f'退款 {tail_of(each.order)}', f'{number}. {each.order.title}')} 可退 {yuan(each.amount_fen)}"
-        for number, each in enumerate(previews, 1)
-    ]
-    return "\n".join(["想退哪一门？点一下，或回复编号，先看看能退多少：", *lines])
-
-
-def refund_preview(preview: Preview, tap_id: str, minutes: int) -> str:
-    """Say what would go back, why, and what ends; the words that confirm it carry the order."""
-    sure = f"确认退款 {tail_of(preview.order)}"
-    return (
-        f"《{preview.order.title}》可以退 {yuan(preview.amount_fen)}（订单尾号 {tail_of(preview.order)}）。\n"
-        f"{refund_why(preview)}\n{refund_after(preview)}\n"
-        f"确定要退，请在 {minutes} 分钟内点「{tap(sure, sure, tap_id)}」，或打出这几个字；不退就不用管。"
-    )
-
-
-def refund_why(preview: Preview) -> str:
-    """Say by which part of the promise that amount goes back."""
-    done, lessons = preview.learnt.done, preview.learnt.lessons
-    learnt = f"学了 {done}/{lessons} 课" if lessons else "还没有课时"
-    rest = f"按没学的 {lessons - done}/{lessons} 退" if lessons else "按没学的退"
-    part = "可以全额退" if preview.basis is Basis.FULL else rest
-    before = f"，减去已经退过的 {yuan(preview.before_fen)}" if preview.before_fen else ""
-    since = f"付款满 {preview.days} 天" if preview.days else "付款不到 1 天"
-    return f"{since}，{learnt}，{part}{before}。规则：{refund_terms(preview.terms)}。"
-
-
-def refund_after(preview: Preview) -> str:
-    """Say what follows a confirmation."""
-    ends = "微信受理后这门课就停用（学习记录还在），钱原路退回。"
-    return f"这笔要先由工作人员审核，审核期间照常能学；{ends}" if preview.waits else ends
-
-
-def refund_state(title: str, refund: Refund) -> str:
-    """Say how far a refund has got, and who does what next."""
-    money = yuan(refund.amount_fen)
-    match refund.state:
-        case RefundState.REQUESTED:
-            return f"退款申请已提交：《{title}》{money}，在等工作人员审核，审核期间课程照常能学，结果会告诉你。"
-        case RefundState.NEW:
-            return f"退款已登记：《{title}》{money}，在等微信支付确认，结果会告诉你，不用重复申请。"
-        case RefundState.PROCESSING:
-            return f"微信已经受理：《{title}》{money} 正在原路退回，到账会告诉你，不用重复申请。"
-        case RefundState.SUCCESS:
-            return refunded(title, refund.amount_fen)
-        case RefundState.ABNORMAL:
-            return refund_delayed(title, refund.amount_fen)
-        case RefundState.DECLINED:
-            return refund_declined(title, refund.note)
-        case _:
-            return refund_failed(title, refund.amount_fen)
-
-
-def no_refund(why: NoRefund, title: str, terms: RefundTerms) -> str:
-    """Say why nothing goes back of an order now, and what can be done all the same."""
-    person = f"有特殊情况就回复「{tap('人工', '人工')}」。"
-    match why:
-        case NoRefund.NOT_THEIRS:
-            return f"没有找到这笔订单。回复「{tap('退款', '退款')}」，我列出可以退的。"
-        case NoRefund.UNPAID:
-            return f"《{title}》这笔订单没有付过款，没有钱可退。"
-        case NoRefund.OVER:
-            return f"《{title}》过了可以退款的时间（{refund_terms(terms)}）。{person}"
-        case NoRefund.LEARNT:
-            return f"《{title}》的课时都学完了，按规则没有可退的（{refund_terms(terms)}）。{person}"
-        case NoRefund.DONE:
-            return f"《{title}》已经退过款了，没有可再退的。"
-        case NoRefund.SOON:
-            return f"《{title}》上一次退款还不到一分钟，没有再退，请过一分钟再回复「{tap('退款', '退款')}」。"
-        case NoRefund.UNCLEAR:
-            return f"《{title}》上一次退款还没问到结果，没有再退，请过几分钟再回复「{tap('退款', '退款')}」。"
-        case NoRefund.CHANGED:
-            return f"《{title}》可退的金额刚刚变了，没有退。请再回复「{tap('退款', '退款')}」看新的金额。"
-        case _:
-            return f"《{title}》的退款要由工作人员核对，请回复「{tap('人工', '人工')}」。"
-
-
-def nothing_paid(*, courses: bool) -> str:
-    """Say that no money was ever paid, before the rule."""
-    return "你的课都没有付过款，没有钱可退。\n" if courses else "你还没有付过款的订单。\n"
-
-
-def not_refunded(*, under_way: bool) -> str:
-    """Answer somebody who changed their mind."""
-    if under_way:
-        return f"已经提交的退款我撤不回来，想撤回请回复「{tap('人工', '人工')}」；还没确认的不会退。"
-    return "好的，没有退。接着学就回复「我的课程」。"
-
-
-def invoices(found: Sequence[Billable], contact: str) -> str:
-    """List the orders that invoices may be asked for, and show how; without any, say when one may be."""
-    if not found:
-        return f"付过款的订单可以开发票，你还没有这样的订单。有疑问就{_reach(contact)}。"
-    lines = [
-        f"· 《{each.order.title}》{yuan(each.kept_fen)}｜尾号 {each.order.order_no[-TAIL:]}｜{_invoice_state(each)}"
-        for each in found[:8]
-    ]
-    form = _invoice_form(found) if any(each.open for each in found) else f"要改已开的发票，{_reach(contact)}。"
-    return "\n".join(["发票：", *lines, form])
-
-
-def _invoice_state(each: Billable) -> str:
-    if each.invoice is None:
-        return "可申请" if each.kept_fen > 0 else "已退款，不能开"
-    match each.invoice.state:
-        case InvoiceState.REQUESTED if each.kept_fen <= 0:
-            return "已退款，不开了"
-        case InvoiceState.REQUESTED:
-            return f"已申请，抬头 {each.invoice.title}"
-        case InvoiceState.ISSUED:
-            return f"已开，号码 {each.invoice.number}"
-        case _:
-            return "已红冲"
-
-
-def _invoice_form(found: Sequence[Billable]) -> str:
-    tail = next(each.order.order_no[-TAIL:] for each in found if each.open)
-    return (
-        "要开就回复一行：开票 尾号 抬头 税号，例如\n"
-        f"开票 {tail} 某某科技有限公司 91350100M000100Y43\n"
-        f"个人抬头不用税号：开票 {tail} 个人 张三\n"
-        "开出之前再发一次就能改。"
-    )
-
-
-def invoice_wrong(why: str, found: Sequence[Billable]) -> str:
-    """Say what is wrong with a form, and show how it should be."""
-    told = {
-        "title": "没看到发票抬头（100 个字以内）。",
-        "no_tax_no": "单位抬头要带上税号；开给个人就在名字前面写「个人」。",
-        "tax_no": "税号不对：应是 18 位统一社会信用代码，请核对有没有抄错。",
-        "tail": "没有这个尾号的订单，请核对。",
-        "which": "你有不止一笔订单，请带上订单尾号。",
-    }[why]
-    return f"{told}\n{invoices(found, '')}"
-
-
-def invoice_settled(each: Billable, contact: str) -> str:
-    """Say why nothing can be asked for an order any more."""
-    return f"《{each.order.title}》的发票{_invoice_state(each)}。要改请{_reach(contact)}，附上订单尾号。"
-
-
-def invoice_noted(each: Billable, *, changed: bool) -> str:
-    """Confirm a request, whole, so that a slip is seen."""
-    asked = each.invoice
-    assert asked is not None, "it was written down a moment ago"
-    number = f"\n税号 {asked.tax_no}" if asked.tax_no else "（个人）"
-    return (
-        f"发票申请{'改好' if changed else '记下'}了：《{each.order.title}》{yuan(each.kept_fen)}\n"
-        f"抬头 {asked.title}{number}\n开好会告诉你。写错了就照原样再发一次，开出之前都能改。"
-    )
-
-
-def invoice_issued(title: str, amount_fen: int, number: str) -> str:
-    """Tell that an invoice is out."""
-    return f"《{title}》的发票开好了：{yuan(amount_fen)}，号码 {number}。没收到就回复「{tap('人工', '人工')}」。"
-
-
-_ORDER_TAIL = f"尾号回复「{tap('我的订单', '我的订单')}」可以看到。"
-
-
-def _reach(contact: str) -> str:
+def reach(contact: str) -> str:
+    """Say how a person is reached, inside a sentence."""
     return f"联系 {contact}" if contact else f"回复「{tap('人工', '人工')}」"
-
-
-def discount() -> str:
-    """Say that there is no coupon for them now, and what to do with a code."""
-    return (
-        "现在没有优惠券可以给你用。有优惠码就发「优惠码」加上码，比如「优惠码 SPRING」。"
-        f"想省钱可以说「便宜点」，或看看{tap('免费课程', '免费课程')}。"
-    )
 
 
 def thanks() -> str:
@@ -922,240 +564,6 @@ def media(kind: str) -> str:
 def heard(text: str) -> str:
     """Repeat what was understood of a voice message."""
     return f"我听到：{text}"
-
-
-def paid(title: str, amount_fen: int, order_no: str, url: str) -> str:
-    """Give the receipt, with the way to the first lesson."""
-    return (
-        f"付款成功，《{title}》已开通！\n金额 {yuan(amount_fen)}，订单 {order_no}\n"
-        f"{link(url, '点这里开始学习')}，以后回复「我的课程」随时打开。"
-    )
-
-
-def paid_twice(title: str, amount_fen: int) -> str:
-    """Tell about a payment that goes back."""
-    return f"《{title}》你已经有了，多付的 {yuan(amount_fen)} 会自动原路退回，不用操作。"
-
-
-def group_seat(title: str, amount_fen: int, url: str) -> str:
-    """Tell that a seat in a group is paid, and how to fill the others."""
-    return (
-        f"付款成功，《{title}》的拼团给你留了名额（{yuan(amount_fen)}）。\n"
-        f"{link(url, '点这里看进度、发给朋友')}；凑满人马上开通，到时间没凑满会自动全额退款。"
-    )
-
-
-def group_full(title: str, url: str) -> str:
-    """Tell that a group is full and the course theirs."""
-    return f"拼团成功，《{title}》已开通！{link(url, '点这里开始学习')}，以后回复「我的课程」随时打开。"
-
-
-def group_failed(title: str, amount_fen: int) -> str:
-    """Tell that a group did not come about."""
-    return (
-        f"《{title}》的团到时间没凑满，你付的 {yuan(amount_fen)} 会自动全额退回。想学可以再开一个团，或单独购买。"
-    )
-
-
-def group_offer(size: int, price_fen: int, url: str) -> str:
-    """Offer to buy a course together, below its card."""
-    return f"{size} 人拼团每人 {yuan(price_fen)}：{link(url, '点这里开团')}"
-
-
-def my_groups(rows: Sequence[tuple[str, str, int, str]]) -> str:
-    """List somebody's groups: title, state in words, how many are missing, and the address of each."""
-    if not rows:
-        return "你还没有参加拼团。打开一门课，有拼团价的会写在下面。"
-    lines = [
-        f"· {link(url, title)}\n   {GROUP_STATES[state].format(missing=missing)}"
-        for title, state, missing, url in rows
-    ]
-    tail = (
-        [f"不想等了，回复「{tap('退出拼团', '退出拼团')}」，钱全额退回。"]
-        if any(r[1] == "forming" for r in rows)
-        else []
-    )
-    return "\n".join(["你的拼团：", *lines, *tail])
-
-
-def left_group(title: str, amount_fen: int) -> str:
-    """Confirm that a seat was given up."""
-    return f"已退出《{title}》的拼团，{yuan(amount_fen)} 会全额原路退回，到账时间以银行为准。"
-
-
-def no_group_to_leave() -> str:
-    """Answer 退出拼团 when no group is forming."""
-    return f"你没有正在等人的拼团。想退已经开通的课，回复「{tap('退款', '退款')}」。"
-
-
-def gift_link(title: str, url: str) -> str:
-    """Link to the page on which a course is bought for a friend."""
-    return f"想把《{title}》送给朋友：{link(url, '点这里买一份送出')}，付款后会有一个领取链接，谁先领就是谁的。"
-
-
-def gift_of_what() -> str:
-    """Answer 送朋友 while no course lies open."""
-    return "先打开想送的课：告诉我课程名或回复列表里的编号，再回复「送朋友」。"
-
-
-def gift_not_sold() -> str:
-    """Answer 送朋友 about a free course."""
-    return "这门课是免费的，直接把它的名字告诉朋友就行，不用花钱送。"
-
-
-def gift_bought(title: str, amount_fen: int, url: str) -> str:
-    """Tell that a gift is paid, and how to pass it on."""
-    return f"付款成功（{yuan(amount_fen)}），《{title}》可以送出了！{link(url, '点这里写句祝福，把链接发给朋友')}。"
-
-
-def gift_claimed(title: str) -> str:
-    """Tell the giver that a gift arrived."""
-    return f"你送出的《{title}》被领走啦，谢谢你把好课带给朋友。"
-
-
-def gift_returned(title: str, amount_fen: int) -> str:
-    """Tell that nobody claimed a gift in time."""
-    return f"你送出的《{title}》到期没有人领，{yuan(amount_fen)} 会自动全额原路退回，不用操作。"
-
-
-def my_gifts(rows: Sequence[tuple[str, str, str]]) -> str:
-    """List what somebody gave: title, state and address of each."""
-    if not rows:
-        return "你还没有送过课。打开一门课，回复「送朋友」就能送。"
-    lines = [
-        f"· {link(url, title) if state == 'OPEN' else title}\n   {GIFT_STATES[state]}" for title, state, url in rows
-    ]
-    return "\n".join(["你送出的课（还没领的点开能再发一次）：", *lines])
-
-
-def redeem_how() -> str:
-    """Say how a redeem code is used."""
-    return "把兑换码发给我就行，比如「兑换 ABCD-EFGH-JKMN-P」。没有兑换码？告诉我想学什么，我来推荐。"
-
-
-def redeemed(outcome: str, course: Course | None, url: str) -> str:
-    """Say what came of a redeem code."""
-    title = f"《{course.title}》" if course is not None else ""
-    match outcome:
-        case "redeemed":
-            return f"兑换成功，{title}已经是你的了，{link(url, '点这里开始学习')}。"
-        case "owned":
-            return f"你已经有{title}了，{link(url, '点这里接着学')}；兑换码没有用掉，可以转给朋友。"
-        case "yours":
-            return f"这个码你已经兑换过了，{title}是你的，{link(url, '点这里接着学')}。"
-        case "used":
-            return "这个兑换码已经被用过了，每个码只能用一次。有疑问回复「人工」。"
-        case "over":
-            return "这个兑换码已经过期或停用了。有疑问回复「人工」，附上是从哪里得到的。"
-        case "mistyped":
-            return "这个码好像少抄或抄错了字符：应该是 13 位字母和数字，形如 ABCD-EFGH-JKMN-P，再核对一下。"
-        case "too_many_tries":
-            return "试错太多次了，过十分钟再试；确定没抄错就回复「人工」。"
-        case _:
-            return "没有这个兑换码，核对一下再发；确定没抄错就回复「人工」。"
-
-
-def offer_gone(title: str, amount_fen: int) -> str:
-    """Tell about a payment that came too late for its offer, and goes back."""
-    return (
-        f"《{title}》的付款到得太晚，优惠或名额已经没有了，没有开通。"
-        f"付的 {yuan(amount_fen)} 会自动原路退回，不用操作；还想学就回复课程名，按现价购买。"
-    )
-
-
-def refunded(title: str, amount_fen: int) -> str:
-    """Tell that money went back."""
-    return f"《{title}》的退款 {yuan(amount_fen)} 已原路退回，到账时间以银行为准。"
-
-
-def refund_approved(title: str, amount_fen: int) -> str:
-    """Tell that an admin agreed."""
-    return f"《{title}》的退款申请通过了，{yuan(amount_fen)} 会原路退回，到账再告诉你。"
-
-
-def refund_declined(title: str, why: str) -> str:
-    """Tell that an admin did not, and why."""
-    return f"《{title}》的退款申请没有通过：{why}。课程照常能学，有疑问回复「{tap('人工', '人工')}」。"
-
-
-def refund_failed(title: str, amount_fen: int) -> str:
-    """Tell that nothing came of a refund."""
-    what = f"《{title}》的退款 {yuan(amount_fen)} 没有退成，课程不受影响。"
-    return f"{what}工作人员会查明原因，着急就回复「{tap('人工', '人工')}」。"
-
-
-def refund_delayed(title: str, amount_fen: int) -> str:
-    """Tell that the bank did not take the money, and that people see to it."""
-    return f"《{title}》的退款 {yuan(amount_fen)} 没能退到原来的账户，工作人员正在处理，不用重复申请。"
-
-
-def refund_by_hand(title: str, amount_fen: int) -> str:
-    """Tell that a person will pay the money out."""
-    return (
-        f"《{title}》的退款 {yuan(amount_fen)} 退不到原来的账户，改由工作人员转给你。"
-        f"请回复「{tap('人工', '人工')}」告诉我们怎么联系你。"
-    )
-
-
-def invite(url: str, own: str, terms: str, summary: Summary) -> str:
-    """Give a follower their own invitation, and say how it stands."""
-    return (
-        f"{link(url, '👉 这是你的专属邀请页')}，转发给朋友就行；也可以在{link(own, '我的邀请')}里存下二维码。\n"
-        f"{terms}\n{invited(summary)}"
-    )
-
-
-def invite_terms(terms: ReferralSettings) -> str:
-    """Say what an invitation earns, and when."""
-    days = terms.after_days
-    window = f"付款 {days} 天后没有退款" if days else "付款后没有退款"
-    most = f"¥{terms.reward_max_fen / 100:.2f}"
-    share = f"实付的 {terms.reward_percent}%（最多 {most}）"
-    fixed = f" ¥{min(terms.reward_fen, terms.reward_max_fen) / 100:.2f} "
-    reward = share if terms.reward_percent else fixed
-    return f"朋友打开后 {terms.friend_days} 天内第一次关注，第一次付款买课、{window}，你就能领{reward}奖励。"
-
-
-def rewards_lost(fen: int) -> str:
-    """Warn that a deletion takes rewards away that were not taken."""
-    return f"⚠️ 还有 ¥{fen / 100:.2f} 邀请奖励没领，删除后就领不到了。"
-
-
-def invited(summary: Summary) -> str:
-    """Say how somebody's invitations stand."""
-    if not summary.friends:
-        return "还没有朋友通过你关注，分享出去试试吧。"
-    rows = (
-        (summary.waiting_fen, "还在退款期"),
-        (summary.review_fen, "正在审核"),
-        (summary.ready_fen, "现在可领"),
-        (summary.taken_fen, "等你确认或正在到账"),
-        (summary.paid_fen, "已到账"),
-    )
-    told = "，".join(f"{words} ¥{fen / 100:.2f}" for fen, words in rows if fen)
-    return f"已有 {summary.friends} 位朋友通过你关注" + (f"：{told}。" if told else "，还没有奖励。")
-
-
-def no_invite() -> str:
-    """Say that friends are welcome, though nothing is paid for them."""
-    return "现在没有邀请奖励。把公众号名片转给朋友就好；想学什么直接告诉我。"
-
-
-def reward_ready(amount_fen: int, url: str) -> str:
-    """Tell that something may be taken."""
-    return f"你邀请的朋友买了课，奖励 ¥{amount_fen / 100:.2f} 可以领了，{link(url, '点这里领取')}。"
-
-
-def reward_paid(amount_fen: int) -> str:
-    """Tell that a reward was received."""
-    return f"邀请奖励 ¥{amount_fen / 100:.2f} 已到账，可在微信钱包的账单里看到。谢谢你推荐朋友！"
-
-
-def reward_back(amount_fen: int, url: str) -> str:
-    """Tell that a transfer came to nothing, and may be taken again."""
-    return (
-        f"邀请奖励 ¥{amount_fen / 100:.2f} 没有到账（超过 24 小时没确认，或被撤销），{link(url, '可以重新领取')}。"
-    )
 
 
 def not_erased_while_paying(url: str) -> str:

@@ -9,7 +9,8 @@ from bot.models import Course, Plan
 from bot.offers.quoting import Quote
 from bot.ports import BEIJING
 from bot.texts.markup import link, tap
-from handlers.chat.replies import mini_link, quote_lines, yuan
+from handlers.chat.replies import mini_link, yuan
+from handlers.chat.replies_offers import quote_lines
 
 SHOWN_COURSES = 8
 MONTHS: Mapping[int, str] = {1: "1 个月", 12: "1 年", 24: "2 年"}

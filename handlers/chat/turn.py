@@ -17,7 +17,7 @@ from bot.shop import Shop
 from bot.store import Tx
 from bot.store.service import Service
 from bot.suggestions import STRANGER, Person, Shelf, Suggestions
-from handlers.chat import replies
+from handlers.chat import replies_refunds
 from handlers.chat.talk import Talk
 from recsys.profile import Profile
 
@@ -126,7 +126,7 @@ class Turn:
     @property
     def refund_note(self) -> str:
         """Return the promise that an order of now is sold under, in a sentence."""
-        return replies.refund_terms(self.shop.config.refund.terms)
+        return replies_refunds.refund_terms(self.shop.config.refund.terms)
 
     @property
     def rewards_link(self) -> str:

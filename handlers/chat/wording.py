@@ -8,7 +8,7 @@ from bot.config import ChatSettings, RefundSettings
 from bot.models import RefundTerms
 from bot.texts import Book, Rule
 from bot.texts.patterns import Budget
-from handlers.chat import replies, routes
+from handlers.chat import replies, replies_money, replies_offers, replies_refunds, routes
 
 Default = Callable[[ChatSettings], str]
 TERMS = RefundSettings().terms  # shown where the settings are not known
@@ -32,9 +32,9 @@ DEFAULTS: Mapping[str, Default] = {
     "left": lambda _chat: replies.left(SAMPLES["next"]),
     "human_over": lambda _chat: replies.human_over(),
     "human_message": lambda chat: replies.human(chat.human_contact),
-    "refund": lambda chat: replies.refund(TERMS, chat.human_contact),
-    "invoice": lambda chat: replies.invoices([], chat.human_contact),
-    "discount": lambda _chat: replies.discount(),
+    "refund": lambda chat: replies_refunds.refund(TERMS, chat.human_contact),
+    "invoice": lambda chat: replies_money.invoices([], chat.human_contact),
+    "discount": lambda _chat: replies_offers.discount(),
     "thanks": lambda _chat: replies.thanks(),
     "who": lambda chat: replies.who(chat.account_name),
     "fine": lambda _chat: replies.fine(),
@@ -62,9 +62,9 @@ def shown(name: str, book: Book, chat: ChatSettings, terms: RefundTerms = TERMS)
     """Return a text as the follower gets it, with samples for what is only known then."""
     own = book.words.get(name)
     if own is not None:
-        return own.render({**SAMPLES, "rule": replies.refund_rule(terms)})
+        return own.render({**SAMPLES, "rule": replies_refunds.refund_rule(terms)})
     if name == "refund":
-        return replies.refund(terms, chat.human_contact)
+        return replies_refunds.refund(terms, chat.human_contact)
     if name == "human_closed" and book.hours is not None:
         return replies.closed(book.hours.told, SAMPLES["next"])
     return DEFAULTS[name](chat)

@@ -12,7 +12,7 @@ from bot import catalog, refunding
 from bot.errors import NotFound
 from bot.models import Order, RefundState
 from bot.refunding import Refundable
-from handlers.chat import replies
+from handlers.chat import replies_offers
 from handlers.cli.common import Desk, Failure, confirm, show, show_one, word, yuan
 
 
@@ -48,7 +48,9 @@ def show_(desk: Desk, order_no: str, as_json: bool) -> None:
             return {**_row(order), "lines": lines, "attempts": paid, "refunds": back}
         paid = [f"{a.out_trade_no} {word('trade_type', a.trade_type)} {word('attempt', a.state)}" for a in attempts]
         back = [f"{r.out_refund_no} {yuan(r.amount_fen)} 元 {word('refund', r.state)}" for r in refunds]
-        made_of = [f"{replies.line_name(line, {})} {replies.line_amount(line)}" for line in order.lines]
+        made_of = [
+            f"{replies_offers.line_name(line, {})} {replies_offers.line_amount(line)}" for line in order.lines
+        ]
         return {**_row(order), "title": order.title, "lines": made_of, "attempts": paid, "refunds": back}
 
     with desk.store() as store:

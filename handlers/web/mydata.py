@@ -7,7 +7,8 @@ from datetime import datetime
 from bot import privacy
 from bot.ports import BEIJING
 from bot.store import Tx
-from handlers.chat.replies import ORDER_STATES, yuan
+from handlers.chat.replies import yuan
+from handlers.chat.replies_money import ORDER_STATES
 from handlers.web.pages import Page
 
 SHOWN_EVENTS = 100

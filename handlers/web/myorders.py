@@ -18,7 +18,7 @@ from bot.ports import BEIJING
 from bot.refunds import TIME_TO_CONFIRM, Preview
 from bot.shop import Shop
 from bot.store import Tx
-from handlers.chat import replies
+from handlers.chat import replies, replies_money, replies_refunds
 from handlers.web.pages import Page
 
 log = logging.getLogger("zhike.pages")
@@ -72,11 +72,11 @@ class OrderPage(Page):
             return None
         begun = [each for each in tx.refunds.of(order_no) if each.out_trade_no == order.paid_attempt]
         if why in {None, NoRefund.UNDER_WAY, NoRefund.DONE} and begun:
-            return begun[-1].state.value, replies.refund_state(order.title, begun[-1])
+            return begun[-1].state.value, replies_refunds.refund_state(order.title, begun[-1])
         terms = tx.refund_terms.of(order_no) or self._shop.config.refund.terms
         if why is NoRefund.OFF:
-            return "refused", replies.refund(terms, self._shop.config.chat.human_contact)
-        return "refused", replies.no_refund(why or NoRefund.PERSON, order.title, terms)
+            return "refused", replies_refunds.refund(terms, self._shop.config.chat.human_contact)
+        return "refused", replies_refunds.no_refund(why or NoRefund.PERSON, order.title, terms)
 
 
 class MyOrders(OrderPage):
@@ -91,7 +91,7 @@ class MyOrders(OrderPage):
             "my_orders.html",
             lines=lines,
             yuan=replies.yuan,
-            tail=replies.tail_of,
+            tail=replies_money.tail_of,
             local=_local,
             words=REFUND_WORDS,
         )
@@ -106,7 +106,7 @@ class MyOrders(OrderPage):
         owned = tx.entitlements.get(self.openid, order.course_id) is not None
         return Line(
             order,
-            replies.order_state(order, now),
+            replies_money.order_state(order, now),
             refunds[-1] if refunds else None,
             None if isinstance(preview, NoRefund) else preview,
             payable and not owned,
@@ -132,9 +132,9 @@ class RefundPage(OrderPage):
             sentence=_bare(told[1]),
             shown_at=int(now.timestamp()),
             yuan=replies.yuan,
-            tail=replies.tail_of,
-            why=replies.refund_why,
-            after=replies.refund_after,
+            tail=replies_money.tail_of,
+            why=replies_refunds.refund_why,
+            after=replies_refunds.refund_after,
         )
 
     def _looked(self, tx: Tx, order_no: str, now: datetime) -> tuple[Preview | None, tuple[str, str] | None]:

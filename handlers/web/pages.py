@@ -39,7 +39,9 @@ from bot.orders import NO_WISH, Outcome, Placed
 from bot.shop import Shop
 from bot.store import Tx
 from handlers.chat import replies, replies_items
-from handlers.chat.replies import refund_terms, yuan
+from handlers.chat.replies import yuan
+from handlers.chat.replies_offers import quote_lines
+from handlers.chat.replies_refunds import refund_terms
 from handlers.web import items
 from handlers.web.quiet import Quiet
 from recsys.base import Signal
@@ -184,7 +186,8 @@ class Page(Quiet):
     async def quote_html(self, priced: Priced) -> str:
         """Word the price line by line."""
         titles = await self._shop.store.read(lambda tx: credited_titles(tx, priced.quote.lines))
-        return self.render_string("quote.html", priced=priced, titles=titles, replies=replies).decode()
+        lines = quote_lines(priced.quote.lines, titles)
+        return self.render_string("quote.html", priced=priced, lines=lines, replies=replies).decode()
 
     async def learn_from(self, signal: Signal, course: Course) -> None:
         """Let the follower's interests follow what was done, if they may."""

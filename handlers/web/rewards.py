@@ -21,7 +21,7 @@ from bot.store import Tx
 from bot.store.referral import Inviter
 from bot.store.transfers import Transfer
 from bot.transfers import OPEN
-from handlers.chat import replies
+from handlers.chat import replies_offers
 from handlers.web.pages import Page
 
 log = logging.getLogger("zhike.pages")
@@ -52,7 +52,7 @@ class RewardsPage(Page):
             enabled=enabled,
             summary=summary,
             under_way=under_way,
-            terms=replies.invite_terms(shop.config.referral),
+            terms=replies_offers.invite_terms(shop.config.referral),
             link=f"{shop.config.server.public_url}/i/{inviter.code}",
             picture=f"/i/{inviter.code}/code.png" if code else "",
             yuan=lambda fen: f"{fen / 100:.2f}",

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bot.models import RefundTerms
 from bot.refundterms import Basis, Due, Learnt, due
-from handlers.chat.replies import refund_terms
+from handlers.chat.replies_refunds import refund_terms
 
 NOON = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
 USUAL = RefundTerms(full_days=7, full_percent=50, until_days=30)

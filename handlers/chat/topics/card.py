@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bot.models import Course, Kind
-from handlers.chat import replies
+from handlers.chat import replies, replies_offers
 from handlers.chat.answers import Answer, Text
 from handlers.chat.topics import items
 from handlers.chat.turn import Turn
@@ -32,7 +32,7 @@ def open_card(course: Course, turn: Turn, source: str) -> str:
     priced = turn.priced(course, turn.talk.coupon)
     shown = replies.card(course, priced, turn.course_link(course, source, priced.used), turn.refund_note)
     deal = turn.tx.groups.running(course.course_id, turn.now)
-    together = replies.group_offer(deal.size, deal.price_fen, turn.group_link(course)) if deal else ""
+    together = replies_offers.group_offer(deal.size, deal.price_fen, turn.group_link(course)) if deal else ""
     return "\n".join(part for part in (shown, together) if part)
 
 

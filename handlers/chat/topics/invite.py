@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bot.referral.service import is_newcomer
-from handlers.chat import replies
+from handlers.chat import replies_offers
 from handlers.chat.answers import Answer, Text
 from handlers.chat.turn import Turn
 
@@ -16,11 +16,15 @@ def mine(_message: Any, turn: Turn) -> Answer:
     summary = referral.summary_in(turn.tx, turn.openid)
     if not referral.settings.enabled:
         return Text(
-            f"{replies.invited(summary)}\n{replies.no_invite()}" if summary.friends else replies.no_invite()
+            f"{replies_offers.invited(summary)}\n{replies_offers.no_invite()}"
+            if summary.friends
+            else replies_offers.no_invite()
         )
     inviter = referral.inviter_in(turn.tx, turn.openid, turn.now)
     url = f"{turn.shop.config.server.public_url}/i/{inviter.code}"
-    return Text(replies.invite(url, turn.rewards_link, replies.invite_terms(referral.settings), summary))
+    return Text(
+        replies_offers.invite(url, turn.rewards_link, replies_offers.invite_terms(referral.settings), summary)
+    )
 
 
 def came(scene: str, turn: Turn) -> str:

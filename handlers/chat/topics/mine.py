@@ -10,7 +10,7 @@ from bot import privacy
 from bot.models import Course, Order, OrderState, Purpose
 from bot.offers.bundles import PAID_FOR
 from bot.shop import Shop
-from handlers.chat import reading, replies
+from handlers.chat import reading, replies, replies_money, replies_offers
 from handlers.chat.answers import Answer, Later, Text
 from handlers.chat.topics import items
 from handlers.chat.turn import Turn
@@ -34,21 +34,21 @@ def orders(_message: Any, turn: Turn) -> Answer:
     """List the follower's orders."""
     found = turn.tx.orders.of(turn.openid)
     payable = _to_pay(turn, found) is not None
-    return Text(replies.my_orders(found, turn.now, payable=payable, url=turn.orders_link))
+    return Text(replies_money.my_orders(found, turn.now, payable=payable, url=turn.orders_link))
 
 
 def continue_paying(_message: Any, turn: Turn) -> Answer:
     """Show the way back to the latest unpaid order, at the price that the page will charge."""
     found = _to_pay(turn, turn.tx.orders.of(turn.openid))
     if found is None:
-        return Text(replies.nothing_to_pay())
+        return Text(replies_money.nothing_to_pay())
     order, course = found
     if course.free:
         turn.talk.open(course.course_id)
-        return Text(replies.free_now(course))
+        return Text(replies_money.free_now(course))
     coupon = next((line.ref for line in order.lines if line.kind == "coupon"), "")
     priced = turn.priced(course, coupon)
-    return Text(replies.pay_again(order, course, priced, turn.course_link(course, "pay_again", priced.used)))
+    return Text(replies_money.pay_again(order, course, priced, turn.course_link(course, "pay_again", priced.used)))
 
 
 def _to_pay(turn: Turn, found: Sequence[Order]) -> tuple[Order, Course] | None:
@@ -69,7 +69,7 @@ def cancel_order(_message: Any, turn: Turn) -> Answer | Later:
     """Cancel the latest unpaid order, once WeChat Pay has said that it is not paid."""
     unpaid = [order.order_no for order in turn.tx.orders.of(turn.openid) if _open(order, turn)]
     if not unpaid:
-        return Text(replies.nothing_to_cancel())
+        return Text(replies_money.nothing_to_cancel())
     return Later(lambda: _cancel(turn.shop, unpaid[0]))
 
 
@@ -77,11 +77,11 @@ async def _cancel(shop: Shop, order_no: str) -> Answer:
     order = await shop.orders.withdraw(order_no)
     match order.state:
         case OrderState.CANCELLED:
-            return Text(replies.cancelled(order))
+            return Text(replies_money.cancelled(order))
         case OrderState.PENDING:
-            return Text(replies.being_cancelled(order))
+            return Text(replies_money.being_cancelled(order))
         case _:
-            return Text(replies.paid_after_all(order))
+            return Text(replies_money.paid_after_all(order))
 
 
 def i_paid(_message: Any, turn: Turn) -> Later:
@@ -96,7 +96,7 @@ async def _ask(shop: Shop, order_nos: list[str]) -> Answer:
     opened = [order.title for order in paid if order.purpose is Purpose.OWN]
     waiting = [order.title for order in paid if order.purpose is Purpose.GROUP]
     given = [order.title for order in paid if order.purpose is Purpose.GIFT]
-    return Text(replies.checked_payment(opened, waiting, given))
+    return Text(replies_money.checked_payment(opened, waiting, given))
 
 
 def interests(_message: Any, turn: Turn) -> Answer:
@@ -151,7 +151,7 @@ def ask_to_erase(_message: Any, turn: Turn) -> Answer:
     asked = items.with_loss(asked, turn)
     summary = turn.shop.referral.summary_in(turn.tx, turn.openid)
     lost = summary.ready_fen + summary.review_fen
-    return Text(f"{replies.rewards_lost(lost)}\n{asked}" if lost else asked)
+    return Text(f"{replies_offers.rewards_lost(lost)}\n{asked}" if lost else asked)
 
 
 def erase(message: Any, turn: Turn) -> Answer:

@@ -8,7 +8,7 @@ from bot.errors import CouponFault
 from bot.offers import coupons as rules
 from bot.offers import guessing
 from bot.store.coupons import Coupon, Holder
-from handlers.chat import replies
+from handlers.chat import replies, replies_offers
 from handlers.chat.answers import Answer, Text
 from handlers.chat.turn import Turn
 
@@ -19,8 +19,8 @@ def coupons(_message: Any, turn: Turn) -> Answer:
     """List the coupons that the follower may use now."""
     usable = turn.shop.coupons.usable(turn.tx, turn.openid, turn.now)[:SHOWN]
     if not usable:
-        return Text(turn.word("discount", replies.discount()))
-    return Text(replies.my_coupons([(each, _thing(each, turn)) for each in usable]))
+        return Text(turn.word("discount", replies_offers.discount()))
+    return Text(replies_offers.my_coupons([(each, _thing(each, turn)) for each in usable]))
 
 
 def typed(code: str, _message: Any, turn: Turn) -> Answer:
@@ -34,7 +34,7 @@ def typed(code: str, _message: Any, turn: Turn) -> Answer:
             guessing.note_wrong(turn.tx, rules.TRIES, turn.openid, turn.now)
         return Text(replies.coupon_fault(code, fault or CouponFault.UNKNOWN))
     turn.talk.coupon = code
-    return Text(_on_the_open_course(coupon, turn) or replies.coupon_kept(coupon, _thing(coupon, turn)))
+    return Text(_on_the_open_course(coupon, turn) or replies_offers.coupon_kept(coupon, _thing(coupon, turn)))
 
 
 def bare(turn: Turn) -> Answer | None:
@@ -57,7 +57,7 @@ def _on_the_open_course(coupon: Coupon, turn: Turn) -> str:
     priced = turn.priced(course, coupon.code)
     if priced.fault is not None:
         return ""
-    return replies.coupon_on(course, priced, turn.course_link(course, "coupon", coupon.code))
+    return replies_offers.coupon_on(course, priced, turn.course_link(course, "coupon", coupon.code))
 
 
 def _thing(coupon: Coupon, turn: Turn) -> str:

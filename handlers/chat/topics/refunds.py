@@ -10,7 +10,7 @@ from bot.errors import CannotRefund, NoRefund
 from bot.models import Order
 from bot.refunds import TIME_TO_CONFIRM, Preview
 from bot.shop import Shop
-from handlers.chat import replies
+from handlers.chat import replies, replies_refunds
 from handlers.chat.answers import Answer, Later, Text
 from handlers.chat.turn import Turn
 
@@ -25,7 +25,7 @@ def ask(_message: Any, turn: Turn) -> Answer:
         return Text(_stock(turn))
     previews = turn.shop.refunds.refundable(turn.tx, turn.openid, turn.now)[:MOST_LISTED]
     begun = turn.shop.refunds.under_way(turn.tx, turn.openid)[:MOST_REASONS]
-    told = [replies.refund_state(order.title, refund) for order, refund in begun]
+    told = [replies_refunds.refund_state(order.title, refund) for order, refund in begun]
     if previews:
         shown = _show(turn, previews[0]) if len(previews) == 1 else _list(turn, previews)
         return Text("\n\n".join([*told, shown]))
@@ -67,19 +67,23 @@ async def _request(shop: Shop, openid: str, order: Order, fen: int) -> Answer:
         refund = await shop.refunds.request(openid, order.order_no, fen, "chat")
     except CannotRefund as error:
         if error.why is not NoRefund.UNDER_WAY:
-            return Text(replies.no_refund(error.why, order.title, shop.config.refund.terms))
+            return Text(replies_refunds.no_refund(error.why, order.title, shop.config.refund.terms))
         begun = await shop.store.read(lambda tx: shop.refunds.under_way(tx, openid))
         told = [
-            replies.refund_state(each.title, refund) for each, refund in begun if each.order_no == order.order_no
+            replies_refunds.refund_state(each.title, refund)
+            for each, refund in begun
+            if each.order_no == order.order_no
         ]
-        return Text("\n".join(told) or replies.no_refund(NoRefund.CHANGED, order.title, shop.config.refund.terms))
-    return Text(replies.refund_state(order.title, refund))
+        return Text(
+            "\n".join(told) or replies_refunds.no_refund(NoRefund.CHANGED, order.title, shop.config.refund.terms)
+        )
+    return Text(replies_refunds.refund_state(order.title, refund))
 
 
 def keep(_message: Any, turn: Turn) -> Answer:
     """Let nothing go back of what was only shown."""
     turn.talk.refund_until = 0
-    return Text(replies.not_refunded(under_way=bool(turn.shop.refunds.under_way(turn.tx, turn.openid))))
+    return Text(replies_refunds.not_refunded(under_way=bool(turn.shop.refunds.under_way(turn.tx, turn.openid))))
 
 
 def _named(turn: Turn, tail: str) -> list[Order]:
@@ -93,7 +97,7 @@ def _only(turn: Turn, tail: str) -> Answer | None:
     if not turn.shop.config.refund.enabled:
         return Text(_stock(turn))
     if not _named(turn, tail):
-        return Text(replies.no_refund(NoRefund.NOT_THEIRS, "", turn.shop.config.refund.terms))
+        return Text(replies_refunds.no_refund(NoRefund.NOT_THEIRS, "", turn.shop.config.refund.terms))
     return None
 
 
@@ -109,37 +113,41 @@ def _show(turn: Turn, preview: Preview) -> str:
     talk, order_no = turn.talk, preview.order.order_no
     talk.refund_order, talk.refund_fen = order_no, preview.amount_fen
     talk.refund_until = int((turn.now + TIME_TO_CONFIRM).timestamp())
-    return replies.refund_preview(preview, _tap_id(order_no, preview.amount_fen), MINUTES)
+    return replies_refunds.refund_preview(preview, _tap_id(order_no, preview.amount_fen), MINUTES)
 
 
 def _list(turn: Turn, previews: list[Preview]) -> str:
     turn.talk.show_own([])
     turn.talk.refundable = [each.order.order_no for each in previews]
-    return replies.refund_list(previews)
+    return replies_refunds.refund_list(previews)
 
 
 def _refusal(turn: Turn, order: Order, why: NoRefund) -> str:
     if why is NoRefund.UNDER_WAY:
         begun = turn.shop.refunds.under_way(turn.tx, turn.openid)
         told = [
-            replies.refund_state(each.title, refund) for each, refund in begun if each.order_no == order.order_no
+            replies_refunds.refund_state(each.title, refund)
+            for each, refund in begun
+            if each.order_no == order.order_no
         ]
         return "\n".join(told)
     terms = turn.tx.refund_terms.of(order.order_no) or turn.shop.config.refund.terms
-    return replies.no_refund(why, order.title, terms)
+    return replies_refunds.no_refund(why, order.title, terms)
 
 
 def _nothing(turn: Turn) -> str:
     reasons = list(turn.shop.refunds.obstacles(turn.tx, turn.openid, turn.now))[:MOST_REASONS]
     if reasons:
         return "\n".join(_refusal(turn, order, why) for order, why in reasons)
-    return replies.nothing_paid(courses=bool(turn.owned)) + _stock(turn)
+    return replies_refunds.nothing_paid(courses=bool(turn.owned)) + _stock(turn)
 
 
 def _stock(turn: Turn) -> str:
     """Say how to get money back from a person, within the rule of the shop."""
     terms = turn.shop.config.refund.terms
-    return turn.word("refund", replies.refund(terms, turn.chat.human_contact), rule=replies.refund_rule(terms))
+    return turn.word(
+        "refund", replies_refunds.refund(terms, turn.chat.human_contact), rule=replies_refunds.refund_rule(terms)
+    )
 
 
 def _tap_id(order_no: str, fen: int) -> str:

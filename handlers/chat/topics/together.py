@@ -6,7 +6,7 @@ from typing import Any
 
 from bot.offers import groups
 from bot.store.groups import SeatState
-from handlers.chat import replies
+from handlers.chat import replies_offers
 from handlers.chat.answers import Answer, Text
 from handlers.chat.turn import Turn
 
@@ -20,7 +20,7 @@ def mine(_message: Any, turn: Turn) -> Answer:
         if course is not None and seat.state is not SeatState.HELD:
             url = f"{turn.shop.config.server.public_url}/group/{group.group_id}"
             rows.append((course.title, state, groups.seats_left(turn.tx, group), url))
-    return Text(replies.my_groups(rows))
+    return Text(replies_offers.my_groups(rows))
 
 
 def leave(_message: Any, turn: Turn) -> Answer:
@@ -28,6 +28,6 @@ def leave(_message: Any, turn: Turn) -> Answer:
     seat = groups.leave(turn.tx, turn.openid)
     order = turn.tx.orders.get(seat.order_no) if seat is not None else None
     if order is None:
-        return Text(replies.no_group_to_leave())
+        return Text(replies_offers.no_group_to_leave())
     turn.news = True
-    return Text(replies.left_group(order.title, order.amount_fen))
+    return Text(replies_offers.left_group(order.title, order.amount_fen))

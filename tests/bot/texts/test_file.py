@@ -13,7 +13,7 @@ from bot.texts import NAMES, load_file, read
 from bot.texts.book import Said
 from bot.texts.file import LARGEST_FILE
 from bot.texts.names import FIELD_BYTES
-from handlers.chat import replies, wording
+from handlers.chat import replies_refunds, wording
 
 ROOT = Path(__file__).parents[3]
 CHAT = ChatSettings(human_contact="kf@example.cn")
@@ -231,7 +231,7 @@ def test_every_name_has_a_default_that_obeys_its_own_limits():
         assert len(wording.DEFAULTS[name](CHAT).encode()) <= told.limit, name
         assert set(told.fields) <= set(FIELD_BYTES), name
         for field in told.fields:
-            sample = wording.SAMPLES.get(field, replies.refund_rule(wording.TERMS))
+            sample = wording.SAMPLES.get(field, replies_refunds.refund_rule(wording.TERMS))
             assert len(sample.encode()) <= FIELD_BYTES[field], field
 
 
