@@ -73,13 +73,21 @@ def find(tx: Tx, order_no: str, payment: str = "") -> Refundable:
     raise NotAllowed(f"订单 {order_no} 已经全部退款，没有可退的钱")
 
 
+def asked_back(tx: Tx, order: Order) -> bool:
+    """Tell whether all of the payment that bought the order went back, is on its way, or waits for an admin."""
+    found = bought(tx, order)
+    return found is not None and found.left_fen <= 0
+
+
 def returned(tx: Tx, order: Order) -> bool:
-    """Tell whether all of the payment that bought the order went back or is on its way back."""
-    attempt = tx.attempts.get(order.paid_attempt)
-    if attempt is None:
+    """Tell whether all of the payment that bought the order went back or is on its way back.
+
+    What waits for an admin is not on its way: the answer may be no.
+    """
+    found = bought(tx, order)
+    if found is None or any(each.state is RefundState.REQUESTED for each in found.refunds):
         return False
-    refunds = [each for each in tx.refunds.of(order.order_no) if each.out_trade_no == attempt.out_trade_no]
-    return Refundable(order, attempt, tuple(refunds)).left_fen <= 0
+    return found.left_fen <= 0
 
 
 def check_moment(found: Refundable, now: datetime) -> None:

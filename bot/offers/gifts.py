@@ -134,8 +134,8 @@ class Gifts:
 
 
 def _to_be_had(tx: Tx, order: Order) -> bool:
-    """Tell whether the order of a gift stands: what is refunded whole cannot be claimed any more."""
-    return order.state in {OrderState.PAID, OrderState.REFUNDED_PART} and not refunding.returned(tx, order)
+    """Tell whether the order of a gift stands: what is asked back whole cannot be claimed any more."""
+    return order.state in {OrderState.PAID, OrderState.REFUNDED_PART} and not refunding.asked_back(tx, order)
 
 
 def _end(tx: Tx, now: datetime) -> list[Gift]:

@@ -1,0 +1,81 @@
+"""Where offers and refunds meet: a refund that waits, comes to nothing or is repeated, beside gifts and groups."""
+
+from dataclasses import replace
+
+import pytest
+
+from bot.models import RefundState
+from bot.offers import codes, gifts
+from tests import refunding
+from tests.scenarios import test_gifts as giving
+from tests.scenarios import test_groups as grouping
+
+ANNA, BEN, COURSE, FEN = refunding.ANNA, refunding.BEN, refunding.COURSE, refunding.FEN
+BOX = "BOX002"  # EDU005, EDU001, EDU002, EDU003
+
+
+async def preview(world, order, openid=ANNA):
+    now = world.clock.now()
+    return await world.shop.store.read(lambda tx: world.shop.refunds.preview(tx, openid, order.order_no, now))
+
+
+async def ask_back(world, order, openid=ANNA):
+    shown = await preview(world, order, openid)
+    return await world.shop.refunds.request(openid, order.order_no, shown.amount_fen, "chat")
+
+
+async def states(world, order):
+    return [each.state for each in await refunding.refunds_of(world, order)]
+
+
+@pytest.mark.parametrize("agreed", [False, True])
+def test_a_failed_group_owes_the_money_whatever_an_admin_says_of_an_earlier_wish(live, agreed):
+    async def story(world):
+        await grouping.a_deal(world)
+        order = await grouping.open_group(world, ANNA)
+        await grouping.pay(world, order)
+        waiting = await ask_back(world, order)
+        world.clock.forward(hours=25)
+        await world.shop.jobs.run_due()
+        before = await states(world, order)
+        decide = world.shop.refunds
+        await (decide.approve(waiting.out_refund_no) if agreed else decide.reject(waiting.out_refund_no, "再等等"))
+        world.clock.forward(minutes=2)
+        await world.shop.jobs.run_due()
+        return before, await states(world, order), await grouping.owned(world, ANNA)
+
+    before, after, courses = live(story, refund={"auto_limit": 0})
+
+    assert before == [RefundState.REQUESTED]
+    assert after == ([] if agreed else [RefundState.DECLINED]) + [RefundState.PROCESSING]
+    assert courses == []
+
+
+def test_the_money_of_a_gift_that_is_over_goes_back_after_an_admins_no(live):
+    async def story(world):
+        order, gift = await giving.a_gift(world)
+        waiting = await ask_back(world, order)
+        world.clock.forward(days=31)
+        await world.shop.jobs.run_due()
+        await world.shop.refunds.reject(waiting.out_refund_no, "礼物还在")
+        world.clock.forward(minutes=2)
+        await world.shop.jobs.run_due()
+        return await states(world, order), await giving.claim(world, gift.token, BEN)
+
+    refunds, claimed = live(story, refund={"auto_limit": 0})
+
+    assert refunds == [RefundState.DECLINED, RefundState.PROCESSING]
+    assert claimed is gifts.Claiming.GONE
+
+
+async def a_hollow_item(world, item, kind):
+    def work(tx):
+        course = replace(tx.courses.get(COURSE), course_id=item, kind=type(tx.courses.get(COURSE).kind)(kind))
+        tx.courses.put_many([course], world.clock.now())
+
+    await world.shop.store.write(work)
+
+
+async def redeem(world, code):
+    now, orders = world.clock.now(), world.shop.orders
+    return (await world.shop.store.write(lambda tx: codes.redeem(tx, orders, ANNA, code, now))).outcome
