@@ -6,7 +6,7 @@ import pytest
 
 from bot.models import RefundState
 from bot.offers import codes, gifts
-from tests import refunding
+from tests import refunding, selling
 from tests.scenarios import test_gifts as giving
 from tests.scenarios import test_groups as grouping
 
@@ -66,6 +66,31 @@ def test_the_money_of_a_gift_that_is_over_goes_back_after_an_admins_no(live):
 
     assert refunds == [RefundState.DECLINED, RefundState.PROCESSING]
     assert claimed is gifts.Claiming.GONE
+
+
+def test_what_a_giver_has_learnt_takes_nothing_off_a_gift_that_nobody_claimed(live):
+    async def story(world):
+        await refunding.buy(world)
+        await refunding.learn(world, 1, 2, 3, 4)
+        order, _gift = await giving.a_gift(world)
+        return (await preview(world, order)).amount_fen
+
+    assert live(story) == FEN
+
+
+def test_a_credited_course_that_was_learnt_takes_nothing_off_the_refund_of_the_bundle(live):
+    async def story(world):
+        await selling.stock_offers(world)
+        browser = await selling.a_browser(world)
+        await selling.buy(world, browser, COURSE)
+        await refunding.learn(world, 1, 2, 3, 4)
+        order = await selling.order(world, await selling.buy(world, browser, BOX))
+        world.clock.forward(days=10)
+        return (await preview(world, order)).amount_fen, order.amount_fen
+
+    shown, paid = live(story)
+
+    assert shown == paid
 
 
 async def a_hollow_item(world, item, kind):
