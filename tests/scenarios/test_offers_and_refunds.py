@@ -6,6 +6,7 @@ import pytest
 
 from bot.models import RefundState
 from bot.offers import codes, gifts
+from bot.offers.quoting import Wish
 from tests import refunding, selling
 from tests.scenarios import test_gifts as giving
 from tests.scenarios import test_groups as grouping
@@ -91,6 +92,24 @@ def test_a_credited_course_that_was_learnt_takes_nothing_off_the_refund_of_the_b
     shown, paid = live(story)
 
     assert shown == paid
+
+
+def test_a_bundle_that_was_a_gift_lowers_no_other_price_as_a_course_that_was_a_gift(live):
+    async def story(world):
+        await selling.stock_offers(world)
+        order = (await world.shop.orders.place(BEN, BOX, wish=Wish(giving.Purpose.GIFT))).order
+        await giving.pay(world, order)
+        gift = await giving.gift_of(world, order)
+        await giving.claim(world, gift.token, ANNA)
+        grants = await world.shop.store.read(lambda tx: tx.entitlements.grants(openid=ANNA))
+        given = {each.source for each in grants}
+        refund = await world.shop.orders.refund(order.order_no, None, "不送了")
+        taken = await refunding.owned(world)
+        await refunding.wechat_says(world, refund, "CLOSED")
+        grants = await world.shop.store.read(lambda tx: tx.entitlements.grants(openid=ANNA))
+        return given, taken, {each.source for each in grants}, len(grants)
+
+    assert live(story) == ({"gift"}, [], {"gift"}, 5)
 
 
 async def a_hollow_item(world, item, kind):
