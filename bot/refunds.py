@@ -248,6 +248,8 @@ class Refunds:
 
         def work(tx: Tx) -> Refund:
             found = refunding.find(tx, dead.order_no, dead.out_trade_no)
+            if repeat := _repeated(found, dead):
+                raise NotAllowed(f"退款 {out_refund_no} 已经换单号 {repeat.out_refund_no} 重退过了")
             refunding.check_moment(found, now)
             if dead.amount_fen > found.left_fen:
                 raise NotAllowed(f"订单 {dead.order_no} 只剩 {refunding.yuan(found.left_fen)} 元可退")
@@ -299,6 +301,14 @@ def _needs_a_person(tx: Tx, order: Order) -> bool:
         return gift is not None and bool(gift.claimed_by)
     held = tx.entitlements.get(order.openid, order.course_id)
     return held is not None and held.source == "order" and held.order_no != order.order_no
+
+
+def _repeated(found: Refundable, dead: Refund) -> Refund | None:
+    """Return a later refund of the payment that differs in its number alone and is not dead, if there is one."""
+    same = (dead.amount_fen, dead.reason, dead.origin, dead.basis)
+    later = found.refunds[[each.out_refund_no for each in found.refunds].index(dead.out_refund_no) + 1 :]
+    alive = (each for each in later if each.state not in refunding.DEAD)
+    return next((e for e in alive if (e.amount_fen, e.reason, e.origin, e.basis) == same), None)
 
 
 def _get(tx: Tx, out_refund_no: str) -> Refund:

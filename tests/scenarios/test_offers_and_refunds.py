@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from bot.errors import NotAllowed
 from bot.models import RefundState
 from bot.offers import codes, gifts
 from bot.offers.quoting import Wish
@@ -110,6 +111,22 @@ def test_a_bundle_that_was_a_gift_lowers_no_other_price_as_a_course_that_was_a_g
         return given, taken, {each.source for each in grants}, len(grants)
 
     assert live(story) == ({"gift"}, [], {"gift"}, 5)
+
+
+def test_repeating_a_dead_refund_twice_gives_the_money_back_once(live):
+    async def story(world):
+        order = await refunding.buy(world)
+        dead = await world.shop.orders.refund(order.order_no, 3000, "补偿")
+        await refunding.wechat_says(world, dead, "CLOSED")
+        world.clock.forward(minutes=2)
+        fresh = await world.shop.refunds.again(dead.out_refund_no)
+        await refunding.wechat_says(world, fresh, "SUCCESS")
+        world.clock.forward(minutes=2)
+        with pytest.raises(NotAllowed, match=fresh.out_refund_no):
+            await world.shop.refunds.again(dead.out_refund_no)
+        return [(each.state, each.amount_fen) for each in await refunding.refunds_of(world, order)]
+
+    assert live(story) == [(RefundState.CLOSED, 3000), (RefundState.SUCCESS, 3000)]
 
 
 async def a_hollow_item(world, item, kind):
