@@ -735,15 +735,17 @@ class Orders:
         self._move_refund(tx, refund, facts, now)
         if order.paid_attempt != attempt.out_trade_no:
             return  # it paid for what another payment had bought
-        if refunding.ends_access(attempt, tx.refunds.of(order.order_no)):
-            self._take_back(tx, order, now)
+        refunds = tx.refunds.of(order.order_no)
+        if refunding.ends_access(attempt, refunds):
+            self._take_back(tx, order)
         elif ended:
             self._restore(tx, order, now)
+        if refunding.ends_access(attempt, refunds, (RefundState.SUCCESS,)):
+            self._quoting.refunded(tx, order, now)
 
-    def _take_back(self, tx: Tx, order: Order, now: datetime) -> None:
+    def _take_back(self, tx: Tx, order: Order) -> None:
         """Take away what an order gave; repeats are harmless."""
         self._deliveries.of(order.purpose, self._item(tx, order).kind).take_back(tx, order)
-        self._quoting.refunded(tx, order, now)
 
     def _restore(self, tx: Tx, order: Order, now: datetime) -> None:
         """Give it again, since its refund came to nothing."""

@@ -5,7 +5,7 @@ An order has one payment that bought the course; it may have others, which went 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -104,13 +104,13 @@ def too_soon(refunds: Iterable[Refund], now: datetime) -> bool:
     return any(now - each.began_at < BETWEEN_REFUNDS for each in refunds if each.state not in unheard)
 
 
-def ends_access(attempt: Attempt, refunds: Iterable[Refund]) -> bool:
+def ends_access(attempt: Attempt, refunds: Iterable[Refund], counted: Collection[RefundState] = ACCEPTED) -> bool:
     """Tell whether what WeChat has accepted of a payment's refunds ends what the payment gave.
 
     It does when it is the whole amount, or when one of them gives the course up. What only waits for an admin, or
-    came to nothing, ends no access.
+    came to nothing, ends no access. ``counted`` are the states of the refunds that are looked at.
     """
-    accepted = [e for e in refunds if e.out_trade_no == attempt.out_trade_no and e.state in ACCEPTED]
+    accepted = [e for e in refunds if e.out_trade_no == attempt.out_trade_no and e.state in counted]
     whole = sum(each.amount_fen for each in accepted) >= attempt.total_fen
     return whole or any(each.gives_up for each in accepted)
 

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from bot.errors import NotAllowed
-from bot.models import RefundState
+from bot.models import RefundState, TradeType
 from bot.offers import codes, gifts
 from bot.offers.quoting import Wish
+from bot.store.coupons import Coupon
 from tests import refunding, selling
 from tests.scenarios import test_gifts as giving
 from tests.scenarios import test_groups as grouping
@@ -127,6 +128,32 @@ def test_repeating_a_dead_refund_twice_gives_the_money_back_once(live):
         return [(each.state, each.amount_fen) for each in await refunding.refunds_of(world, order)]
 
     assert live(story) == [(RefundState.CLOSED, 3000), (RefundState.SUCCESS, 3000)]
+
+
+def test_a_coupon_comes_back_with_the_money_and_not_before(live):
+    async def story(world):
+        coupon = Coupon("BACK", amount_fen=1000, total_limit=1, back=True)
+        await world.shop.store.write(lambda tx: tx.coupons.put(coupon, world.clock.now()))
+        order = (await world.shop.orders.place(ANNA, COURSE, wish=Wish(coupon="BACK"))).order
+        attempt = await world.shop.orders.checkout(order.order_no, TradeType.JSAPI, ANNA)
+        paid = world.cashier.paid(attempt.out_trade_no, order.amount_fen, ANNA)
+        await world.shop.orders.book_paid(paid, "notice")
+        counts = []
+        refund = await world.shop.orders.refund(order.order_no, None, "不想要了")
+        for status in ("PROCESSING", "CLOSED"):
+            await refunding.wechat_says(world, refund, status)
+            counts.append(await world.shop.store.read(lambda tx: tx.coupons.counts("BACK")))
+        courses = await refunding.owned(world)
+        world.clock.forward(minutes=2)
+        refund = await world.shop.orders.refund(order.order_no, None, "不想要了")
+        await refunding.wechat_says(world, refund, "SUCCESS")
+        counts.append(await world.shop.store.read(lambda tx: tx.coupons.counts("BACK")))
+        return counts, courses, await refunding.owned(world)
+
+    counts, kept, after = live(story)
+
+    assert counts == [{"USED": 1}, {"USED": 1}, {"FREED": 1}]
+    assert (kept, after) == ([COURSE], [])
 
 
 async def a_hollow_item(world, item, kind):
