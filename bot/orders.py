@@ -762,7 +762,7 @@ class Orders:
     def _move_refund(self, tx: Tx, refund: Refund, facts: RefundFacts, now: datetime) -> None:
         open_states = (*UNFINISHED, RefundState.REJECTED)
         if facts.status == "SUCCESS":
-            if tx.refunds.move(refund.out_refund_no, RefundState.SUCCESS, open_states):
+            if tx.refunds.move(refund.out_refund_no, RefundState.SUCCESS, (*open_states, RefundState.CLOSED)):
                 at = facts.success_time or now
                 tx.ledger.add(Movement.REFUND, refund.out_refund_no, refund.order_no, refund.amount_fen, at)
                 self._refund_succeeded(tx, refund, now)

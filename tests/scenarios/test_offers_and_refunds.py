@@ -156,6 +156,19 @@ def test_a_coupon_comes_back_with_the_money_and_not_before(live):
     assert (kept, after) == ([COURSE], [])
 
 
+def test_a_refund_that_arrives_after_wechat_closed_it_is_in_the_books(live):
+    async def story(world):
+        order = await refunding.buy(world)
+        refund = await world.shop.orders.refund(order.order_no, None, "不想要了")
+        await refunding.wechat_says(world, refund, "CLOSED")
+        kept = await refunding.owned(world)
+        await refunding.wechat_says(world, refund, "SUCCESS")
+        order = await refunding.order_of(world, order.order_no)
+        return kept, await states(world, order), order.state, await refunding.owned(world)
+
+    assert live(story) == ([COURSE], [RefundState.SUCCESS], "REFUNDED", [])
+
+
 async def a_hollow_item(world, item, kind):
     def work(tx):
         course = replace(tx.courses.get(COURSE), course_id=item, kind=type(tx.courses.get(COURSE).kind)(kind))
