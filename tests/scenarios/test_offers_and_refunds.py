@@ -169,6 +169,22 @@ def test_a_refund_that_arrives_after_wechat_closed_it_is_in_the_books(live):
     assert live(story) == ([COURSE], [RefundState.SUCCESS], "REFUNDED", [])
 
 
+@pytest.mark.parametrize("item", ["VIPX", "BOXX"])
+def test_a_code_for_what_gives_nothing_yet_is_not_used_up(live, item):
+    """A membership without months, and a bundle without courses."""
+
+    async def story(world):
+        kind = "membership" if item == "VIPX" else "bundle"
+        await a_hollow_item(world, item, kind)
+        code = await giving.a_code(world, course_id=item)
+        done = await redeem(world, code)
+        orders = await world.shop.store.read(lambda tx: tx.orders.of(ANNA))
+        used = await world.shop.store.read(lambda tx: tx.codes.batches()[0].used)
+        return done, orders, used, await refunding.owned(world)
+
+    assert live(story) == (codes.Redeeming.OVER, [], 0, [])
+
+
 async def a_hollow_item(world, item, kind):
     def work(tx):
         course = replace(tx.courses.get(COURSE), course_id=item, kind=type(tx.courses.get(COURSE).kind)(kind))
