@@ -18,6 +18,7 @@ UNFINISHED = (RefundState.NEW, RefundState.PROCESSING, RefundState.ABNORMAL)
 ACCEPTED = (RefundState.PROCESSING, RefundState.SUCCESS, RefundState.ABNORMAL)
 DEAD = (RefundState.CLOSED, RefundState.REJECTED, RefundState.DECLINED)
 BETWEEN_REFUNDS = timedelta(seconds=60)
+BEFORE_A_REPEAT = timedelta(days=1)
 BY_HAND = "MERCHANT_BANK_CARD"  # the note of one that went to our own account, to be paid on by a person
 
 
@@ -88,6 +89,14 @@ def returned(tx: Tx, order: Order) -> bool:
     if found is None or any(each.state is RefundState.REQUESTED for each in found.refunds):
         return False
     return found.left_fen <= 0
+
+
+def rests(tx: Tx, order: Order, now: datetime) -> bool:
+    """Tell whether WeChat gave up on a refund of the payment lately: the shop waits before it repeats that."""
+    found = bought(tx, order)
+    given_up = (RefundState.CLOSED, RefundState.REJECTED)
+    lately = [each for each in found.refunds if now - each.began_at < BEFORE_A_REPEAT] if found else []
+    return any(each.state in given_up for each in lately)
 
 
 def check_moment(found: Refundable, now: datetime) -> None:

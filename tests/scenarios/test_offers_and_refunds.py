@@ -196,3 +196,58 @@ async def a_hollow_item(world, item, kind):
 async def redeem(world, code):
     now, orders = world.clock.now(), world.shop.orders
     return (await world.shop.store.write(lambda tx: codes.redeem(tx, orders, ANNA, code, now))).outcome
+
+
+@pytest.mark.parametrize("offer", ["group", "gift"])
+def test_what_wechat_closes_again_and_again_is_tried_once_a_day_and_arrives_in_the_end(live, offer):
+    async def story(world):
+        if offer == "group":
+            await grouping.a_deal(world)
+            order = await grouping.open_group(world, ANNA)
+            await grouping.pay(world, order)
+        else:
+            order, _gift = await giving.a_gift(world)
+        world.clock.forward(days=31)
+        counts = [await rounds(world, order, "CLOSED"), await rounds(world, order, "CLOSED")]
+        world.clock.forward(days=1)
+        counts += [await rounds(world, order, "CLOSED")]
+        world.clock.forward(days=1)
+        counts += [await rounds(world, order, "SUCCESS")]
+        world.clock.forward(days=2)
+        return [*counts, await rounds(world, order, "SUCCESS")]
+
+    assert live(story) == [1, 1, 2, 3, 3]
+
+
+async def rounds(world, order, status):
+    """Let ten minutes pass in which WeChat ends every refund in the same way; returns how many there are then."""
+    for _ in range(5):
+        await world.shop.jobs.run_due()
+        for each in await refunding.refunds_of(world, order):
+            if each.state is RefundState.PROCESSING:
+                await refunding.wechat_says(world, each, status)
+        world.clock.forward(minutes=2)
+    return len(await refunding.refunds_of(world, order))
+
+
+def test_a_late_payment_whose_refund_wechat_closes_gets_no_seat_too_many(live):
+    async def story(world):
+        await grouping.a_deal(world)
+        first = await grouping.open_group(world, ANNA)
+        await grouping.pay(world, first)
+        late = await grouping.join(world, "oCleo0000000000000000000000c", first.ref)
+        attempt = await world.shop.orders.checkout(late.order_no, TradeType.JSAPI, late.openid)
+        await world.shop.orders.withdraw(late.order_no)
+        world.clock.forward(minutes=2)
+        await world.shop.jobs.run_due()
+        await grouping.pay(world, await grouping.join(world, BEN, first.ref))
+        paid = world.cashier.paid(attempt.out_trade_no, late.amount_fen, late.openid)
+        await world.shop.orders.book_paid(paid, "notice")
+        await rounds(world, late, "CLOSED")
+        seats = await world.shop.store.read(lambda tx: [each.openid for each in tx.groups.seats(first.ref)])
+        courses = await refunding.owned(world, late.openid)
+        world.clock.forward(days=1)
+        await rounds(world, late, "SUCCESS")
+        return seats, courses, await states(world, late)
+
+    assert live(story) == ([ANNA, BEN], [], [RefundState.CLOSED, RefundState.SUCCESS])
