@@ -244,11 +244,12 @@ class Orders:
     ) -> Order | None:
         """Give an item for nothing, with an order of ¥0 in the books; None when it is theirs already.
 
-        ``lines`` say why it costs nothing. ``CannotBuy`` when nothing is known to deliver it.
+        ``lines`` say why it costs nothing. ``CannotBuy``, before anything is written, for what gives nothing.
         """
         delivery = self._deliveries.of(Purpose.OWN, course.kind)
         if delivery.owned(tx, openid, course):
             return None
+        self.quote_in(tx, openid, course, now)  # refuses a bundle without courses, a membership without months
         order = Order(
             order_no=new_order_no(now),
             openid=openid,

@@ -5,7 +5,7 @@ An order has one payment that bought the course; it may have others, which went 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,6 +18,7 @@ UNFINISHED = (RefundState.NEW, RefundState.PROCESSING, RefundState.ABNORMAL)
 ACCEPTED = (RefundState.PROCESSING, RefundState.SUCCESS, RefundState.ABNORMAL)
 DEAD = (RefundState.CLOSED, RefundState.REJECTED, RefundState.DECLINED)
 BETWEEN_REFUNDS = timedelta(seconds=60)
+BEFORE_A_REPEAT = timedelta(days=1)
 BY_HAND = "MERCHANT_BANK_CARD"  # the note of one that went to our own account, to be paid on by a person
 
 
@@ -73,13 +74,29 @@ def find(tx: Tx, order_no: str, payment: str = "") -> Refundable:
     raise NotAllowed(f"订单 {order_no} 已经全部退款，没有可退的钱")
 
 
+def asked_back(tx: Tx, order: Order) -> bool:
+    """Tell whether all of the payment that bought the order went back, is on its way, or waits for an admin."""
+    found = bought(tx, order)
+    return found is not None and found.left_fen <= 0
+
+
 def returned(tx: Tx, order: Order) -> bool:
-    """Tell whether all of the payment that bought the order went back or is on its way back."""
-    attempt = tx.attempts.get(order.paid_attempt)
-    if attempt is None:
+    """Tell whether all of the payment that bought the order went back or is on its way back.
+
+    What waits for an admin is not on its way: the answer may be no.
+    """
+    found = bought(tx, order)
+    if found is None or any(each.state is RefundState.REQUESTED for each in found.refunds):
         return False
-    refunds = [each for each in tx.refunds.of(order.order_no) if each.out_trade_no == attempt.out_trade_no]
-    return Refundable(order, attempt, tuple(refunds)).left_fen <= 0
+    return found.left_fen <= 0
+
+
+def rests(tx: Tx, order: Order, now: datetime) -> bool:
+    """Tell whether WeChat gave up on a refund of the payment lately: the shop waits before it repeats that."""
+    found = bought(tx, order)
+    given_up = (RefundState.CLOSED, RefundState.REJECTED)
+    lately = [each for each in found.refunds if now - each.began_at < BEFORE_A_REPEAT] if found else []
+    return any(each.state in given_up for each in lately)
 
 
 def check_moment(found: Refundable, now: datetime) -> None:
@@ -96,13 +113,13 @@ def too_soon(refunds: Iterable[Refund], now: datetime) -> bool:
     return any(now - each.began_at < BETWEEN_REFUNDS for each in refunds if each.state not in unheard)
 
 
-def ends_access(attempt: Attempt, refunds: Iterable[Refund]) -> bool:
+def ends_access(attempt: Attempt, refunds: Iterable[Refund], counted: Collection[RefundState] = ACCEPTED) -> bool:
     """Tell whether what WeChat has accepted of a payment's refunds ends what the payment gave.
 
     It does when it is the whole amount, or when one of them gives the course up. What only waits for an admin, or
-    came to nothing, ends no access.
+    came to nothing, ends no access. ``counted`` are the states of the refunds that are looked at.
     """
-    accepted = [e for e in refunds if e.out_trade_no == attempt.out_trade_no and e.state in ACCEPTED]
+    accepted = [e for e in refunds if e.out_trade_no == attempt.out_trade_no and e.state in counted]
     whole = sum(each.amount_fen for each in accepted) >= attempt.total_fen
     return whole or any(each.gives_up for each in accepted)
 

@@ -137,9 +137,9 @@ class Refunds:
     def _preview(self, tx: Tx, found: Refundable, now: datetime) -> Preview:
         order = found.order
         terms = tx.refund_terms.of(order.order_no) or self._settings.terms
-        learnt = _learnt(tx, order)
+        progress = learnt(tx, order)
         paid_at = order.paid_at or order.created_at
-        due = refundterms.due(terms, found.attempt.total_fen, paid_at, now, learnt)
+        due = refundterms.due(terms, found.attempt.total_fen, paid_at, now, progress)
         if due is None:
             raise CannotRefund(NoRefund.OVER)
         before = found.attempt.total_fen - found.left_fen
@@ -148,7 +148,7 @@ class Refunds:
             raise CannotRefund(NoRefund.LEARNT if due.basis is Basis.PRO_RATA else NoRefund.DONE)
         by_hand = due.basis is Basis.PRO_RATA and not self._settings.auto_pro_rata
         waits = by_hand or amount > self._settings.auto_limit * FEN_A_YUAN
-        return Preview(order, amount, before, due.basis, learnt, max((now - paid_at).days, 0), terms, waits)
+        return Preview(order, amount, before, due.basis, progress, max((now - paid_at).days, 0), terms, waits)
 
     async def request(self, openid: str, order_no: str, shown_fen: int, origin: str) -> Refund:
         """Begin the refund whose preview they confirmed, for exactly that amount, or let it wait for an admin.
@@ -248,6 +248,8 @@ class Refunds:
 
         def work(tx: Tx) -> Refund:
             found = refunding.find(tx, dead.order_no, dead.out_trade_no)
+            if repeat := _repeated(found, dead):
+                raise NotAllowed(f"退款 {out_refund_no} 已经换单号 {repeat.out_refund_no} 重退过了")
             refunding.check_moment(found, now)
             if dead.amount_fen > found.left_fen:
                 raise NotAllowed(f"订单 {dead.order_no} 只剩 {refunding.yuan(found.left_fen)} 元可退")
@@ -273,10 +275,16 @@ class Refunds:
         return await self._store.read(lambda tx: _get(tx, refund.out_refund_no))
 
 
-def _learnt(tx: Tx, order: Order) -> Learnt:
-    """Count how much of what an order gave has been learnt, in all courses of a bundle together."""
+def learnt(tx: Tx, order: Order) -> Learnt:
+    """Count how much of what an order gave its buyer has been learnt, in all courses of a bundle together.
+
+    What came another way does not count: courses that were credited, or the giver's own copy of a gift.
+    """
     done = lessons = 0
-    for course_id in [order.course_id, *tx.bundles.of(order.course_id)]:
+    given = (
+        each.course_id for each in tx.entitlements.grants(openid=order.openid) if each.order_no == order.order_no
+    )
+    for course_id in given:
         positions = {lesson.position for lesson in tx.lessons.of(course_id)}
         done += len(positions & tx.lessons.finished(order.openid, course_id))
         lessons += len(positions)
@@ -293,6 +301,14 @@ def _needs_a_person(tx: Tx, order: Order) -> bool:
         return gift is not None and bool(gift.claimed_by)
     held = tx.entitlements.get(order.openid, order.course_id)
     return held is not None and held.source == "order" and held.order_no != order.order_no
+
+
+def _repeated(found: Refundable, dead: Refund) -> Refund | None:
+    """Return a later refund of the payment that differs in its number alone and is not dead, if there is one."""
+    same = (dead.amount_fen, dead.reason, dead.origin, dead.basis)
+    later = found.refunds[[each.out_refund_no for each in found.refunds].index(dead.out_refund_no) + 1 :]
+    alive = (each for each in later if each.state not in refunding.DEAD)
+    return next((e for e in alive if (e.amount_fen, e.reason, e.origin, e.basis) == same), None)
 
 
 def _get(tx: Tx, out_refund_no: str) -> Refund:

@@ -134,15 +134,17 @@ class WechatRefunds:
         self._move(tx, refund, facts, now)
         if order.paid_attempt != attempt.out_trade_no:
             return  # it paid for what another payment had bought
-        if refunding.ends_access(attempt, tx.refunds.of(order.order_no)):
-            self._take_back(tx, order, now)
+        refunds = tx.refunds.of(order.order_no)
+        if refunding.ends_access(attempt, refunds):
+            self._take_back(tx, order)
         elif ended:
             self._restore(tx, order, now)
+        if refunding.ends_access(attempt, refunds, (RefundState.SUCCESS,)):
+            self._quoting.refunded(tx, order, now)
 
-    def _take_back(self, tx: Tx, order: Order, now: datetime) -> None:
+    def _take_back(self, tx: Tx, order: Order) -> None:
         """Take away what an order gave; repeats are harmless."""
         self._deliveries.of(order.purpose, item_of(tx, order).kind).take_back(tx, order)
-        self._quoting.refunded(tx, order, now)
 
     def _restore(self, tx: Tx, order: Order, now: datetime) -> None:
         """Give it again, since its refund came to nothing."""
@@ -153,7 +155,7 @@ class WechatRefunds:
     def _move(self, tx: Tx, refund: Refund, facts: RefundFacts, now: datetime) -> None:
         open_states = (*UNFINISHED, RefundState.REJECTED)
         if facts.status == "SUCCESS":
-            if tx.refunds.move(refund.out_refund_no, RefundState.SUCCESS, open_states):
+            if tx.refunds.move(refund.out_refund_no, RefundState.SUCCESS, (*open_states, RefundState.CLOSED)):
                 at = facts.success_time or now
                 tx.ledger.add(Movement.REFUND, refund.out_refund_no, refund.order_no, refund.amount_fen, at)
                 self._succeeded(tx, refund, now)

@@ -83,8 +83,8 @@ class BundleDelivery:
         """Give the bundle and its courses, but for those that were credited; let interests follow what is new."""
         if self.owned(tx, order.openid, course):
             return ""
-        source = "order" if order.amount_fen else "free"
-        tx.entitlements.grant(Entitlement(order.openid, course.course_id, source, order.order_no, now))
+        granted = Entitlement(order.openid, course.course_id, _source(order, "order"), order.order_no, now)
+        tx.entitlements.grant(granted)
         self._observer.bought(tx, order.openid, course, now)
         for each in courses_in(tx, course.course_id):
             if each.course_id not in credited(order) and _add(tx, order, each, now):
@@ -98,15 +98,23 @@ class BundleDelivery:
     def restore(self, tx: Tx, order: Order, course: Course, now: datetime) -> None:
         """Give the bundle and its courses again."""
         at = order.paid_at or now
-        tx.entitlements.grant(Entitlement(order.openid, course.course_id, "order", order.order_no, at))
+        granted = Entitlement(order.openid, course.course_id, _source(order, "order"), order.order_no, at)
+        tx.entitlements.grant(granted)
         for each in courses_in(tx, course.course_id):
             if each.course_id not in credited(order):
                 _add(tx, order, each, at)
 
 
 def _add(tx: Tx, order: Order, course: Course, now: datetime) -> bool:
-    source = "bundle" if order.amount_fen else "free"
-    return tx.entitlements.add(Entitlement(order.openid, course.course_id, source, order.order_no, now))
+    granted = Entitlement(order.openid, course.course_id, _source(order, "bundle"), order.order_no, now)
+    return tx.entitlements.add(granted)
+
+
+def _source(order: Order, bought: str) -> str:
+    """Return how what an order gives came to its owner; ``bought`` where that is by their own money."""
+    if order.purpose is Purpose.GIFT:
+        return "gift"
+    return bought if order.amount_fen else "free"
 
 
 # Keeping ----------------------------------------------------------------------------------------------------

@@ -87,7 +87,7 @@ class Coupons(Offer):
         return None
 
     def refunded(self, tx: Tx, order: Order, now: datetime) -> None:
-        """Free the coupon of an order that was refunded whole, if it is of those that come back."""
+        """Free the coupon of an order whose money is back, if it is of those that come back."""
         code = _code(order)
         coupon = tx.coupons.get(code) if code else None
         if coupon is not None and coupon.back:

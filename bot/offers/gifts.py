@@ -125,6 +125,8 @@ class Gifts:
         order = await self._store.read(lambda tx: tx.orders.get(order_no))
         assert order is not None, "a gift cannot exist without its order"
         if order.amount_fen and not await self._store.read(lambda tx: refunding.returned(tx, order)):
+            if await self._store.read(lambda tx: refunding.rests(tx, order, self._clock.now())):
+                return
             try:
                 await self._orders.refund(order_no, None, self._reason, payment=order.paid_attempt)
             except NotAllowed as error:  # an earlier refund of a part is not through: the next round goes on
@@ -134,8 +136,8 @@ class Gifts:
 
 
 def _to_be_had(tx: Tx, order: Order) -> bool:
-    """Tell whether the order of a gift stands: what is refunded whole cannot be claimed any more."""
-    return order.state in {OrderState.PAID, OrderState.REFUNDED_PART} and not refunding.returned(tx, order)
+    """Tell whether the order of a gift stands: what is asked back whole cannot be claimed any more."""
+    return order.state in {OrderState.PAID, OrderState.REFUNDED_PART} and not refunding.asked_back(tx, order)
 
 
 def _end(tx: Tx, now: datetime) -> list[Gift]:

@@ -177,13 +177,15 @@ class GroupDelivery:
 
     def restore(self, tx: Tx, order: Order, course: Course, now: datetime) -> None:
         """Give a member of a full group the course again; any other seat's money is to go back after all."""
-        group = tx.groups.get(order.ref)
-        full = group is not None and group.state is GroupState.FULL
-        to = SeatState.TAKEN if full else SeatState.RETURN
-        if tx.groups.move_seat(order.order_no, to, (SeatState.FREED,)) and full:
-            tx.entitlements.grant(
-                Entitlement(order.openid, course.course_id, "order", order.order_no, order.paid_at or now)
-            )
+        group, seat = tx.groups.get(order.ref), tx.groups.seat(order.order_no)
+        if seat is None or seat.state is not SeatState.FREED:
+            return
+        place = (
+            group is not None and group.state is GroupState.FULL and len(tx.groups.seats(order.ref)) < group.size
+        )
+        granted = Entitlement(order.openid, course.course_id, "order", order.order_no, order.paid_at or now)
+        to = SeatState.TAKEN if place and tx.entitlements.grant(granted) else SeatState.RETURN
+        tx.groups.move_seat(order.order_no, to, (SeatState.FREED,))
 
 
 class GroupBuying:
@@ -212,6 +214,8 @@ class GroupBuying:
         order = await self._store.read(lambda tx: tx.orders.get(order_no))
         assert order is not None, "a seat cannot exist without its order"
         if not await self._store.read(lambda tx: refunding.returned(tx, order)):
+            if await self._store.read(lambda tx: refunding.rests(tx, order, self._clock.now())):
+                return
             try:
                 await self._orders.refund(order_no, None, self._reason, payment=order.paid_attempt)
             except NotAllowed as error:  # an earlier refund of a part is not through: the next round goes on

@@ -67,7 +67,7 @@ class Offer:
         """Use up what was held; says what is in the way when it is gone, and then the money goes back."""
 
     def refunded(self, tx: Tx, order: Order, now: datetime) -> None:
-        """Note that the order was refunded whole."""
+        """Note that the money of an order that is given up has arrived back; repeats are harmless."""
 
 
 class Quoting:
@@ -102,6 +102,6 @@ class Quoting:
         return next((each for each in obstacles if each is not None), None)
 
     def refunded(self, tx: Tx, order: Order, now: datetime) -> None:
-        """Tell every offer of the whole refund."""
+        """Tell every offer that the money is back."""
         for offer in self._offers:
             offer.refunded(tx, order, now)

@@ -7,15 +7,18 @@ from datetime import datetime, timedelta
 
 from bot.config import ReferralSettings
 from bot.errors import CannotTake, Hindrance
-from bot.models import OrderState, RefundState
+from bot.models import Order, OrderState, Purpose, RefundState
 from bot.ports import BEIJING
 from bot.refunding import UNFINISHED
 from bot.store import Tx
+from bot.store.gifts import GiftState
+from bot.store.groups import GroupState, SeatState
 from bot.store.referral import Reward, RewardState
 
 LEAST_FEN = 10  # WeChat transfers nothing smaller
 NAME_FROM_FEN = 200_000
 REVIEW_SPAN = timedelta(hours=24)
+UNDECIDED = (*UNFINISHED, RefundState.REQUESTED)
 LIVE = (RewardState.READY, RewardState.REVIEW)
 
 
@@ -28,16 +31,35 @@ class Kept:
 
 
 def kept(tx: Tx, order_no: str) -> Kept | None:
-    """Return what is left of a paid order; None while a refund of it has not ended."""
+    """Return what is left of a paid order; None while that may still change without anybody's new wish.
+
+    So it is while a refund waits or has not ended, a gift is unclaimed, or a group is not full.
+    """
     order = tx.orders.get(order_no)
     assert order is not None, "a paid order is never deleted"
     attempt = tx.attempts.get(order.paid_attempt)
     paid = attempt.total_fen if attempt is not None else order.amount_fen
     refunds = [each for each in tx.refunds.of(order_no) if each.out_trade_no == order.paid_attempt]
-    if any(each.state in UNFINISHED for each in refunds):
+    if any(each.state in UNDECIDED for each in refunds) or _undelivered(tx, order):
         return None
     back = sum(each.amount_fen for each in refunds if each.state is RefundState.SUCCESS)
     return Kept(paid, 0 if order.state is OrderState.REFUNDED else max(0, paid - back))
+
+
+def _undelivered(tx: Tx, order: Order) -> bool:
+    """Tell whether nobody has got what the order bought yet, so that its money may go back by itself."""
+    match order.purpose:
+        case Purpose.GIFT:
+            gift = tx.gifts.of_order(order.order_no)
+            return gift is not None and gift.state in {GiftState.OPEN, GiftState.RETURN}
+        case Purpose.GROUP:
+            seat, group = tx.groups.seat(order.order_no), tx.groups.get(order.ref)
+            forming = group is not None and group.state is GroupState.FORMING
+            return seat is not None and (
+                seat.state is SeatState.RETURN or (forming and seat.state is SeatState.TAKEN)
+            )
+        case _:
+            return False
 
 
 def reward_fen(settings: ReferralSettings, found: Kept) -> int:

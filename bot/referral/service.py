@@ -139,7 +139,7 @@ class Referral:
         return done
 
     def _grant(self, tx: Tx, earning: Earning, now: datetime) -> bool:
-        """Decide one; an order whose refund has not ended waits."""
+        """Decide one; an order whose refund has not ended, or that nobody has got anything of yet, waits."""
         found = rules.kept(tx, earning.order_no)
         if found is None:
             return False

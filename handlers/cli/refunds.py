@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from bot import refunds
 from bot.errors import NotAllowed, NotFound
 from bot.models import Refund, RefundState
 from bot.store import Tx
@@ -159,9 +160,7 @@ def _describe(tx: Tx, refund: Refund) -> str:
     title = f"《{order.title}》" if order is not None else ""
     now = ""
     if order is not None and (because := _because(refund)):
-        finished = tx.lessons.finished(order.openid, order.course_id)
-        done = len({lesson.position for lesson in tx.lessons.of(order.course_id)} & finished)
-        more = done - int(because["learnt"])
+        more = refunds.learnt(tx, order).done - int(because["learnt"])
         now = f"，申请之后又学了 {more} 课" if more > 0 else ""
     told = _rule(refund)
     return f"{title}订单 {refund.order_no}，{yuan(refund.amount_fen)} 元{f'（{told}）' if told else ''}{now}"

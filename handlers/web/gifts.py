@@ -23,14 +23,14 @@ class BuyGift(Paying):
         if self.in_wechat:
             await self.require_openid()
         course, _theirs = await self.course(course_id)
-        if course.free or not course.on_sale:
+        total = await self.quoted(course, FOR_A_FRIEND) if course.on_sale and not course.free else None
+        if total is None:
             self.message("no_course", 404)
-        openid, now, orders = self.openid, self._shop.clock.now(), self._shop.orders
-        quote = await self._shop.store.read(lambda tx: orders.quote_in(tx, openid, course, now, FOR_A_FRIEND))
         self.render(
             "buy_gift.html",
             course=course,
-            price=yuan(quote.total_fen),
+            total=total,
+            price=yuan(total),
             days=self._shop.config.gift.days,
             in_wechat=self.in_wechat,
             sold=self._shop.config.pay.enabled,

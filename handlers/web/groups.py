@@ -7,6 +7,7 @@ from datetime import datetime
 
 from bot.models import Course
 from bot.offers import groups
+from bot.offers.quoting import Wish
 from bot.ports import BEIJING
 from bot.shop import Shop
 from bot.store import Tx
@@ -36,22 +37,26 @@ class OpenGroup(Paying):
         course, theirs = await self.course(course_id)
         now, openid = self._shop.clock.now(), self.openid
 
-        def work(tx: Tx) -> tuple[Deal | None, str]:
+        def work(tx: Tx) -> tuple[Deal | None, str, Wish]:
             seat = tx.groups.seat_in(openid, course_id) if openid else None
-            return tx.groups.running(course_id, now), seat.group_id if seat else ""
+            mine = seat.group_id if seat else ""
+            return tx.groups.running(course_id, now), mine, groups.wish(tx, openid, course_id)
 
-        deal, mine = await self._shop.store.read(work)
+        deal, mine, wish = await self._shop.store.read(work)
         if mine:
             self.redirect(f"/group/{mine}")
             return
         if deal is None or not course.on_sale:
             self.message("no_group", 404)
+        quoted = await self.quoted(course, wish)
+        total = deal.price_fen if quoted is None else quoted
         self.render(
             "open_group.html",
             course=course,
             owned=theirs.owned,
             deal=deal,
-            price=yuan(deal.price_fen),
+            total=total,
+            price=yuan(total),
             alone=yuan(course.price_fen),
             in_wechat=self.in_wechat,
             sold=self._shop.config.pay.enabled,
@@ -76,6 +81,8 @@ class GroupPage(Paying):
         if seen is None:
             self.message("no_group", 404)
         group, now = seen.group, self._shop.clock.now()
+        quoted = await self.quoted(seen.course, groups.wish_to_join(group_id))
+        total = group.price_fen if quoted is None else quoted
         self.render(
             "group.html",
             group=group,
@@ -85,7 +92,8 @@ class GroupPage(Paying):
             missing=group.size - seen.taken,
             mine=seen.mine,
             owned=seen.owned,
-            price=yuan(group.price_fen),
+            total=total,
+            price=yuan(total),
             alone=yuan(seen.course.price_fen),
             ends=_moment(group.ends_at),
             left=_left(group, now),

@@ -281,7 +281,7 @@ class Paying(Page):
         """Answer JSON: ``state`` is owned, pay, scan, paid, price, retry or refused.
 
         ``price``: the price is not the ``total`` that was shown, or the coupon cannot be used any more; nothing was
-        ordered, and ``quote`` and ``total`` are what the page is to show now.
+        ordered, and ``quote`` and ``total`` are what the page is to show now; without them it is loaded again.
         """
         if self.in_wechat and not self.openid:
             self.finish({"state": "refused", "why": "session"})
@@ -304,11 +304,29 @@ class Paying(Page):
             self.finish({"state": "refused", "why": "course"})
 
     async def place(self, course_id: str, wish: Wish) -> dict[str, object]:
-        """Order at the price of the wish."""
+        """Order at the price of the wish, which is the one that was shown."""
         placed = await self._shop.orders.place(
-            self.openid, course_id, source=self._source, session=self._session.sid, wish=wish
+            self.openid,
+            course_id,
+            source=self._source,
+            session=self._session.sid,
+            wish=wish,
+            shown_fen=self._shown_fen(),
         )
-        return await self._next(placed)
+        return {"state": "price"} if placed.outcome is Outcome.PRICE else await self._next(placed)
+
+    async def quoted(self, course: Course, wish: Wish) -> int | None:
+        """Return what a wish costs whoever looks, in fen; None when it cannot be met."""
+        openid, now, orders = self.openid, self._shop.clock.now(), self._shop.orders
+        try:
+            quote = await self._shop.store.read(lambda tx: orders.quote_in(tx, openid, course, now, wish))
+        except CannotBuy:
+            return None
+        return quote.total_fen
+
+    def _shown_fen(self) -> int | None:
+        shown = self.get_argument("total", "")
+        return _fen(shown) if shown else None
 
     def _to_be_paid(self, tx: Tx, course_id: str) -> bool:
         course = tx.courses.get(course_id)
@@ -339,7 +357,7 @@ class PlaceOrder(Paying):
         course = await self._shop.store.read(lambda tx: tx.courses.get(course_id))
         if course is None:
             raise NotFound(f"没有课程 {course_id}")
-        wish, shown = self.wish(course), self.get_argument("total", "")
+        wish = self.wish(course)
         if wish.coupon and (priced := await self.priced(course)).fault in GUESSED:
             return await self._new_price(priced)
         try:
@@ -349,7 +367,7 @@ class PlaceOrder(Paying):
                 source=self._source,
                 session=self._session.sid,
                 wish=wish,
-                shown_fen=_fen(shown) if shown else None,
+                shown_fen=self._shown_fen(),
             )
         except CouponRefused:
             return await self._new_price(await self.priced(course))

@@ -51,7 +51,7 @@
   // Nothing was ordered: the page shows the price of now, and the next tap is to that one.
   function reprice(next) {
     var quote = document.getElementById("quote");
-    if (!quote) { location.reload(); return; }  // it was free when the page was opened
+    if (!quote) { location.reload(); return; }  // a page of one price, or of none when it was opened
     quote.innerHTML = next.quote;
     document.getElementById("total").textContent = next.price;
     button.dataset.total = next.total;
