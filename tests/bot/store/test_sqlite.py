@@ -3,9 +3,12 @@
 import asyncio
 import os
 import stat
+import subprocess
+import sys
 import threading
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlite_utils import Database
@@ -15,6 +18,7 @@ from bot.store import SqliteStore
 from bot.store.migrations import migrations
 from bot.store.sqlite import connect
 
+ROOT = Path(__file__).parents[3]
 NOON = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
 
 
@@ -214,3 +218,21 @@ def test_the_mode_of_a_database_that_is_there_stays_as_its_operator_set_it(tmp_p
     SqliteStore(str(path)).close()
 
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+def test_opening_a_second_store_leaves_the_first_its_log_when_another_process_closes(tmp_path):
+    """A process loses all its locks on a file when it closes any descriptor of it, and with the locks its log."""
+    path = str(tmp_path / "zhike.db")
+    elsewhere = f"from bot.store import SqliteStore; SqliteStore({path!r}).close()"
+    with closing(SqliteStore(path)) as first:
+        first.write_now(lambda tx: tx.followers.seen("o1", NOON))
+        SqliteStore(path).close()
+
+        subprocess.run([sys.executable, "-c", elsewhere], check=True, cwd=ROOT)
+
+        first.write_now(lambda tx: tx.followers.seen("o2", NOON))
+        with closing(SqliteStore(path)) as second:
+            assert (
+                second.write_now(lambda tx: [tx.followers.get(each) is None for each in ("o1", "o2")])
+                == [False] * 2
+            )
