@@ -64,7 +64,8 @@ def connect(path: str) -> sqlite3.Connection:
 def migrate(path: str) -> None:
     """Bring the file's tables up to date; a missing file is made, and then only its owner may read it."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, OWNER_ONLY))  # SQLite gives -wal and -shm the same mode
+    with contextlib.suppress(FileExistsError):  # closing a file that is there would drop this process's locks on it
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, OWNER_ONLY))  # -wal and -shm get the same mode
     connection = connect(path)
     try:
         migrations.apply(Database(connection))

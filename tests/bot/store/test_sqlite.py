@@ -3,6 +3,8 @@
 import asyncio
 import os
 import stat
+import subprocess
+import sys
 import threading
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -214,3 +216,19 @@ def test_the_mode_of_a_database_that_is_there_stays_as_its_operator_set_it(tmp_p
     SqliteStore(str(path)).close()
 
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+def test_opening_the_file_again_leaves_it_held_against_other_processes(store, tmp_path):
+    """Closing a plain descriptor of it would drop our locks, and another process then tidies the log away."""
+    path = str(tmp_path / "zhike.db")
+    store.write_now(lambda tx: tx.followers.seen("o1", NOON))
+    SqliteStore(path).close()
+    other = (
+        "import sqlite3, sys; it = sqlite3.connect(sys.argv[1]); it.execute('select 1 from followers'); it.close()"
+    )
+
+    subprocess.run([sys.executable, "-c", other, path], check=True)
+    store.write_now(lambda tx: tx.followers.seen("o2", NOON))
+
+    with closing(connect(path)) as fresh:
+        assert fresh.execute("select count(*) from followers").fetchone() == (2,)
