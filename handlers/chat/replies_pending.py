@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from handlers.chat.replies import link
+from bot.texts.markup import link
 
 
 def gift_to_pay(title: str, url: str) -> str:
