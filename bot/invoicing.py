@@ -21,6 +21,7 @@ WEIGHTS = (1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28)
 CODE = re.compile(rf"[{ALPHABET}]{{2}}[0-9]{{6}}[{ALPHABET}]{{10}}")
 LOOKS_LIKE_CODE = re.compile(r"[0-9A-Za-z]{15,20}")
 LOOKS_LIKE_TAIL = re.compile(r"(?=.*[0-9])[0-9A-Z]{6}")
+TAIL_OF_A_PERSON = re.compile(r"\s*[A-Za-z]{6}[\s,，、]+个人")  # before a person's title stands nothing else
 TAIL = 6  # characters of an order's number that name it to its buyer
 LONGEST_TITLE = 100
 PERSON = "个人"
@@ -83,7 +84,8 @@ def read_form(text: str, tails: Sequence[str]) -> Form:
     tail = next((word.upper() for word in words if word.upper() in tails), "")
     words = [word for word in words if word.upper() != tail]
     code = next((word for word in reversed(words) if LOOKS_LIKE_CODE.fullmatch(word)), "")
-    if not tail and any(LOOKS_LIKE_TAIL.fullmatch(word.upper()) for word in words):
+    named = any(LOOKS_LIKE_TAIL.fullmatch(word.upper()) for word in words) or TAIL_OF_A_PERSON.match(text)
+    if named and not tail:
         raise FormWrong("tail")
     title = " ".join(word for word in words if word is not code)
     if not title or len(title) > LONGEST_TITLE or not title.isprintable() or set(title) & set("<>"):
@@ -131,8 +133,9 @@ def issue(tx: Tx, order_no: str, number: str, now: datetime) -> Invoice:
     found = _requested(tx, order_no)
     if found.kept_fen <= 0:
         raise NotAllowed(f"订单 {order_no} 已经全部退款，不用开发票")
-    if any(each.number == number for each in tx.invoices.all()):
-        raise NotAllowed(f"发票号码 {number} 已经登记在别的订单上")
+    same = next((each for each in tx.invoices.all() if each.number == number), None)
+    if same is not None:
+        raise NotAllowed(f"发票号码 {number} 已经登记过，是订单 {same.order_no} 的")
     if not tx.invoices.issue(order_no, found.kept_fen, number, now):
         raise NotAllowed(f"订单 {order_no} 的发票已经登记过；用 invoices list --all 查看")
     if found.order.owner:

@@ -90,7 +90,7 @@ def _code_problems(tx: Tx, code: str) -> Iterator[str]:
 
 def _problems(tx: Tx, coupon: Coupon, tags: Collection[str], now: datetime | None) -> Iterator[str]:
     if (coupon.amount_fen > 0) == (coupon.percent > 0):
-        yield "减多少：--amount 金额 和 --percent 百分数 写一样，而且只写一样"
+        yield "减多少：--amount 金额 和 --percent 百分数 二选一"
     if len(coupon.title) > LONGEST_TITLE:
         yield f"名称太长（{len(coupon.title)} 字，最多 {LONGEST_TITLE} 字）"
     if coupon.course_id and coupon.category:

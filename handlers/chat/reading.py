@@ -41,6 +41,7 @@ _REFUND = re.compile(
 )
 _INVOICE = re.compile(r"\s*(?:请|我要|我想|帮我)?(?:开票|开?发票)(?:\s+|\s*[:：,，]\s*)(\S.*)", re.DOTALL)
 _TITLED = re.compile(
+    r"^(?=[A-Za-z]*[0-9])[0-9A-Za-z]{6}\s+\S|"
     r"个人|抬头|税号|[0-9A-Za-z]{15,20}|(?:公司|集团|中心|学校|大学|学院|医院|院|所|室|店|厂|社|局|会)\s*$"
 )
 _THIS = frozenset({"", "这个", "这门", "这门课", "这个课", "这课", "它"})
@@ -108,7 +109,7 @@ def refund(command: str) -> Named | None:
 def invoice_form(text: str) -> str | None:
     """Return what somebody filled in behind 开票 or 发票, as they wrote it; None for other messages.
 
-    开票 实操 asks for a course: only what has a title's or a tax number's look is a form.
+    开票 实操 asks for a course: only what has the look of a title, a tax number or the end of an order's is a form.
     """
     found = _INVOICE.fullmatch(text) if len(text) <= LONGEST_FORM else None
     return found[1] if found and _TITLED.search(found[1]) else None

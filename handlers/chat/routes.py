@@ -46,7 +46,7 @@ COMMANDS: tuple[tuple[str, Topic], ...] = (
     ("我的课程 我的课 继续学习", mine.courses),
     ("我的会员 会员 vip 开通会员 会员续费 续费 续费会员 会员到期 我的vip", items.my_membership),
     ("我的订单 订单", mine.orders),
-    ("送朋友 送给朋友 送人 我要送人 赠送 送礼 买来送人", giving.to_a_friend),
+    ("送朋友 送给朋友 送礼物 送人 我要送人 赠送 送礼 买来送人", giving.to_a_friend),
     ("我的礼物 礼物 送出的课", giving.given),
     ("兑换 兑换码 兑换课程 怎么兑换", giving.how),
     ("我的拼团 拼团 拼团进度", together.mine),

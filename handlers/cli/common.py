@@ -226,6 +226,7 @@ WORDS = {
     "source": {"found": "推送前的线上菜单", "push": "推送", "rollback": "恢复", "delete": "删除"},
 }
 WORDS["kind"] = WORDS["basis"]
+NO_LIMIT = {"total_limit", "each_limit", "most_groups"}  # where 0 stands for as many as come
 YES = {"y", "yes", "是", "好", "确定"}
 
 
@@ -379,6 +380,8 @@ def _for_people(name: str, value: Any) -> str:
         return value.astimezone(BEIJING).strftime("%Y-%m-%d %H:%M")
     if name.endswith("_fen"):
         return yuan(value)
+    if name in NO_LIMIT and not value:
+        return "不限"
     if name in WORDS:
         return word(name, value)
     if isinstance(value, (list, tuple)):

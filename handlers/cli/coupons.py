@@ -12,6 +12,7 @@ import click
 from bot import catalog
 from bot.offers import keeping, limited
 from bot.offers.coupons import code_in
+from bot.ports import BEIJING
 from bot.store import Tx
 from bot.store.coupons import Coupon, LimitedPrice
 from bot.tagging import read_rules
@@ -85,7 +86,7 @@ def show_(desk: Desk, code: str, as_json: bool) -> None:
     show_one(row if as_json else _for_people(row), as_json=as_json)
 
 
-@group.command("add", help="添加一个优惠码，--amount 和 --percent 写一样。可以和限时价一起用，一笔订单用一个码。")
+@group.command("add", help="添加一个优惠码，--amount 和 --percent 二选一。可以和限时价一起用，一笔订单用一个码。")
 @click.argument("code")
 @_fields
 @click.pass_obj
@@ -139,7 +140,7 @@ def _changed(coupon: Coupon, fields: dict[str, Any]) -> Coupon:
     changes: dict[str, Any] = {}
     for name, field in (("amount", "amount_fen"), ("floor", "floor_fen")):
         if name in given:
-            changes[field] = _fen(given[name], "金额" if name == "amount" else "最低价")
+            changes[field] = _fen(given[name], "--amount" if name == "amount" else "--floor")
     if "start" in given:
         changes["usable_from"] = moment(given["start"], "--from")
     if "until" in given:
@@ -242,7 +243,8 @@ def prices_add(desk: Desk, course_id: str, price: str, start: str, until: str) -
 
     with desk.store() as store:
         number = store.write_now(work, durable=True)
-    click.echo(f"已添加限时价 {number}：{course_id} {fen / 100:.2f} 元，马上按时间生效")
+    starts, over = ("马上" if begins <= now else _minute(begins)), _minute(ends)
+    click.echo(f"已添加限时价 {number}：{course_id} {fen / 100:.2f} 元，{starts}生效，{over}恢复原价")
 
 
 @prices.command("stop", help="提前结束一个限时价，马上恢复原价。")
@@ -253,6 +255,10 @@ def prices_stop(desk: Desk, number: int) -> None:
     with desk.store() as store:
         found, changed = store.write_now(lambda tx: limited.stop(tx, number), durable=True)
     click.echo(f"{found.course_id} 的限时价 {number} {'已停止' if changed else '本来就停止了'}")
+
+
+def _minute(at: datetime) -> str:
+    return f"{at.astimezone(BEIJING):%Y-%m-%d %H:%M} "
 
 
 def _price_row(each: LimitedPrice, now: datetime) -> dict[str, Any]:

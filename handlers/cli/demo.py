@@ -85,6 +85,11 @@ def with_notices(config: Config, simulator: Simulator) -> Config:
     return replace(config, reach=reach, forms=Forms(subscribe={"refunded": form}))
 
 
+def with_rewards(config: Config) -> Config:
+    """Reward who brings friends, without the days of waiting, so that an invitation can be tried to its end."""
+    return replace(config, referral=replace(config.referral, enabled=True, after_days=0))
+
+
 def write_settings(config: Config, folder: Path) -> Path:
     """Write settings as a file, so that commands in another terminal work on the running demo."""
     lines = ["# 演示用的设置，演示结束就没有了"]
@@ -177,7 +182,7 @@ async def push_menu(shop: Shop, simulator: Simulator) -> None:
 async def _play(folder: Path, port: int, menu: Mapping[str, Any], texts: str) -> None:
     simulator = Simulator(SimulatorSettings())
     await simulator.start(port and port + 1, port and port + 2)
-    config = with_notices(settings_for(simulator, folder, "127.0.0.1", menu, texts), simulator)
+    config = with_rewards(with_notices(settings_for(simulator, folder, "127.0.0.1", menu, texts), simulator))
     settings = write_settings(config, folder)
     shop = open_shop(config, tell=teller(config.server.public_url))
     stock(shop)

@@ -12,6 +12,7 @@ import click
 
 from bot.errors import NotAllowed, NotFound, ZhikeError
 from bot.offers import codes
+from bot.ports import BEIJING
 from bot.store import Tx
 from bot.store.gifts import Batch, Gift
 from handlers.cli.common import Desk, sentences, show, show_one
@@ -52,11 +53,12 @@ def create(desk: Desk, course_id: str, count: int, days: int, name: str, out: Pa
 
 def _write(out: Path, batch: Batch, made: list[str]) -> None:
     """Write the codes to a file that only its owner may read."""
+    last = f"{batch.expires_at.astimezone(BEIJING):%Y-%m-%d}"
     descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8-sig", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["code", "course_id", "expires_at"])
-        rows.writerows([codes.shown(each), batch.course_id, f"{batch.expires_at:%Y-%m-%d}"] for each in made)
+        rows.writerows([codes.shown(each), batch.course_id, last] for each in made)
 
 
 @group.command("list", help="列出每一批兑换码和用掉了多少。")

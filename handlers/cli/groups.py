@@ -40,7 +40,7 @@ def add(desk: Desk, course_id: str, size: int, price: str, hours: int, until: da
     with desk.store() as store, sentences():
         number = store.write_now(lambda tx: groups.offer(tx, deal), durable=True)
     click.echo(
-        f"拼团 {number}：{course_id} {size} 人成团，开团后 {hours} 小时内凑满；{until:%Y-%m-%d} 前都可以开团"
+        f"拼团 {number}：{course_id} {size} 人成团，开团后 {hours} 小时内凑满；{until:%Y-%m-%d} 为止都可以开新团"
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from bot.errors import CannotTake, Hindrance, NotAllowed
+from bot.errors import CannotTake, Hindrance, NotAllowed, NotFound
 from bot.models import TransferState
 from bot.referral import service
 from bot.store import Tx
@@ -132,7 +132,9 @@ def pay(desk: Desk, openid: str, name: str, yes: bool) -> None:
     desk.serving()
     with desk.shop() as shop:
         summary = shop.store.write_now(lambda tx: shop.referral.summary_in(tx, openid))
-        if not yes:
+        if not shop.store.write_now(lambda tx: tx.followers.known(openid)):
+            raise NotFound(f"没有关注者 {openid}；用 followers list 看有哪些")
+        if summary.ready_fen and not yes:
             confirm(
                 f"给 {openid} 发起转账，可领取 {yuan(summary.ready_fen)} 元（按每日上限可能只付一部分），确定吗"
             )

@@ -13,7 +13,7 @@ from datetime import datetime
 from tornado.web import RequestHandler
 
 from bot.errors import CannotRefund, NoRefund
-from bot.models import Order, OrderState, Refund, RefundState
+from bot.models import Order, OrderState, Purpose, Refund, RefundState
 from bot.ports import BEIJING
 from bot.refunds import TIME_TO_CONFIRM, Preview
 from bot.shop import Shop
@@ -103,14 +103,14 @@ class MyOrders(OrderPage):
         refunds = [each for each in tx.refunds.of(order.order_no) if each.out_trade_no == order.paid_attempt]
         preview = self.previewed(tx, order.order_no, now)
         payable = order.state is OrderState.PENDING and order.expires_at > now
-        owned = tx.entitlements.get(self.openid, order.course_id) is not None
+        owned, gift = tx.entitlements.get(self.openid, order.course_id) is not None, order.purpose is Purpose.GIFT
         return Line(
             order,
             replies_money.order_state(order, now),
             refunds[-1] if refunds else None,
             None if isinstance(preview, NoRefund) else preview,
-            payable and not owned,
-            owned,
+            payable and (gift or not owned),
+            owned and not gift,
         )
 
 

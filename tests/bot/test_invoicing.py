@@ -61,6 +61,8 @@ def test_a_form_is_read_in_any_order(text, form):
         (f"{'长' * 101} {CODE}", "title"),
         (f"<b>公司 {CODE}", "title"),
         (f"9K2M9Q 某某公司 {CODE}", "tail"),
+        ("XKCDEF 个人 张三", "tail"),
+        ("8K2M9Q 某某公司 123", "no_tax_no"),
     ],
 )
 def test_what_is_wrong_with_a_form_is_named(text, why):

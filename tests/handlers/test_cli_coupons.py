@@ -98,7 +98,7 @@ def test_everything_that_is_wrong_is_named_at_once_and_nothing_is_kept(run):
     result = run("coupons", "add", "PYTHON", *words, "--until", "2020-01-01", "--title", "长" * 21)
 
     assert result.exit_code == 1
-    for part in ("找课", "只写一样", "没有课程 NOPE", "只能写一个", "「没有」", "现有 老学员", "已经过去", "太长"):
+    for part in ("找课", "二选一", "没有课程 NOPE", "只能写一个", "「没有」", "现有 老学员", "已经过去", "太长"):
         assert part in result.output, part
     assert listed(run) == []
 
@@ -111,7 +111,7 @@ def test_everything_that_is_wrong_is_named_at_once_and_nothing_is_kept(run):
         (("HELP", "--amount", "1"), "命令"),
         (("EDU001", "--amount", "1"), "找课"),
         (("SPRING", "--amount", "一百"), "不是金额"),
-        (("SPRING",), "只写一样"),
+        (("SPRING",), "二选一"),
         (("SPRING", "--amount", "1", "--until", "明天"), "不是时间"),
         (("SPRING", "--amount", "1", "--from", "2030-01-02", "--until", "2030-01-01"), "要晚于 --from"),
     ],

@@ -2,11 +2,13 @@
 
 import csv
 import json
+from datetime import datetime
 
 import pytest
 from click.testing import CliRunner
 
 from bot.offers import codes
+from bot.ports import BEIJING
 from handlers.cli import main
 
 COURSES = "course_id,title,price\nEDU001,Python入门,99.00\nEDU002,免费课,0\n"
@@ -23,6 +25,10 @@ def run(tmp_path):
 
     assert run("courses", "import", str(tmp_path / "courses.csv")).exit_code == 0
     return run
+
+
+def beijing_day(instant):
+    return f"{datetime.fromisoformat(instant).astimezone(BEIJING):%Y-%m-%d}"
 
 
 def create(run, out, *changed):
@@ -45,6 +51,7 @@ def test_a_batch_is_written_once_for_its_owner_only_and_the_store_keeps_no_code(
     assert (again.exit_code, "没有覆盖" in again.output) == (1, True)
     [batch] = json.loads(run("codes", "list", "--json").output)
     assert (batch["count"], batch["used"]) == (3, 0)
+    assert {row["expires_at"] for row in rows} == {beijing_day(batch["expires_at"])}
     assert json.loads(run("codes", "show", "1", "--json").output) == []
     assert "停用了" in run("codes", "stop", "1").output
 

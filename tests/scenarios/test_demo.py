@@ -4,7 +4,7 @@ import tomllib
 from dataclasses import replace
 
 from bot.config import load
-from handlers.cli.demo import HOUSE, forgetter, push_menu, write_settings
+from handlers.cli.demo import HOUSE, forgetter, push_menu, with_rewards, write_settings
 from tests.scenarios.world import COURSE, go_to_the_till, play
 
 
@@ -73,3 +73,12 @@ def test_the_settings_that_the_demo_writes_for_other_terminals_are_its_own(tmp_p
     ours, written = play(story, tmp_path)
 
     assert written == ours
+
+
+def test_the_demo_rewards_who_brings_friends_at_once_and_other_terminals_know(tmp_path):
+    async def story(shop, _simulator):
+        return load(write_settings(with_rewards(shop.config), tmp_path), environ={}).referral
+
+    rewarded = play(story, tmp_path)
+
+    assert (rewarded.enabled, rewarded.after_days) == (True, 0)

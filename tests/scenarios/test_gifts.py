@@ -128,6 +128,27 @@ def test_a_gift_is_bought_greeted_passed_on_and_claimed_once_and_its_giver_is_to
     assert any("被领走啦" in text for text in told)
 
 
+def test_an_unpaid_gift_is_paid_on_its_own_page_and_a_paid_one_is_no_course_of_its_giver(live):
+    async def story(world):
+        await world.say(ANNA, "你好")
+        anna = await visitor(world, ANNA)
+        await anna.open(f"/c/{COURSE}/gift", method="POST")
+        told, waiting = await world.say(ANNA, "继续支付"), (await anna.open("/my-orders")).body.decode()
+        order = (await world.shop.store.read(lambda tx: tx.orders.of(ANNA)))[0]
+        await pay(world, order)
+        before = (await anna.open("/my-orders")).body.decode()
+        await pay(world, (await world.shop.orders.place(ANNA, COURSE)).order)
+        return order, told, waiting, before, (await anna.open("/my-orders")).body.decode()
+
+    order, told, waiting, before, after = live(story)
+
+    assert "送朋友的" in told
+    assert f'/c/{COURSE}/gift"' in told
+    assert f'/c/{COURSE}/gift"' in waiting
+    assert f"/my-gift/{order.order_no}" in before
+    assert ("接着学" in before, after.count("接着学")) == (False, 1)
+
+
 def test_twenty_claims_at_once_give_it_to_one(live):
     async def story(world):
         _order, gift = await a_gift(world)

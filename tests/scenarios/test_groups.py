@@ -162,6 +162,19 @@ def test_pressing_twice_holds_one_seat_and_an_unpaid_seat_is_free_again(live):
     assert live(story) == (True, Obstacle.IN_GROUP, [SeatState.TAKEN], True)
 
 
+def test_a_held_seat_is_paid_on_the_page_of_its_group(live):
+    async def story(world):
+        await a_deal(world)
+        await world.say(ANNA, "你好")
+        order = await open_group(world, ANNA)
+        return order, await world.say(ANNA, "继续支付")
+
+    order, told = live(story)
+
+    assert f"/group/{order.ref}" in told
+    assert f"/c/{COURSE}" not in told
+
+
 def test_a_payment_for_a_seat_that_is_gone_goes_back_by_itself(live):
     async def story(world):
         await world.say(BEN, "你好")

@@ -161,6 +161,22 @@ def test_a_partial_refund_leaves_the_rest_and_an_invoice_before_it_is_too_high(t
     assert "59.00" in issued
 
 
+def test_a_number_noted_twice_is_named_with_its_order_and_a_bad_tax_number_is_no_course(tmp_path):
+    async def story(counter, phone, order_no):
+        wrong = (await phone.say(f"开票 {order_no[-6:]} 测试 123")).text
+        none_yet = await listed(counter)
+        await phone.say(COMPANY)
+        issue = "invoices", "issue", order_no, "--number", "N0001"
+        return order_no, wrong, none_yet, await counter.run(*issue), await counter.run(*issue)
+
+    order_no, wrong, none_yet, first, again = a_buyer(story, tmp_path)
+
+    assert "税号" in wrong
+    assert none_yet == []
+    assert (first.exit_code, again.exit_code) == (0, 1)
+    assert f"是订单 {order_no} 的" in again.output
+
+
 def test_what_was_given_back_whole_is_not_invoiced(tmp_path):
     async def story(counter, phone, order_no):
         await phone.say(COMPANY)

@@ -118,6 +118,22 @@ def test_a_renewal_stacks_on_the_end(live):
     assert still
 
 
+def test_the_page_that_follows_the_payment_offers_a_renewal_and_not_the_same_again(live):
+    async def story(world):
+        await selling.stock_offers(world)
+        browser = await selling.a_browser(world)
+        before = text(await browser.open(f"/c/{MONTH}"))
+        placed = await selling.press_buy(browser, MONTH)
+        await selling.pay(world, placed["order_no"])
+        return before, text(await browser.open(f"/c/{MONTH}"))
+
+    before, after = live(story)
+
+    assert (">微信支付</button>" in before, "/my-membership" in before) == (True, False)
+    assert (">微信支付</button>" in after, ">续费</button>" in after) == (False, True)
+    assert "/my-membership" in after
+
+
 def test_the_end_is_told_three_days_before_and_when_it_has_come_each_once(live):
     async def story(world):
         await a_member(world)

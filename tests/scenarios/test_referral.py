@@ -361,6 +361,7 @@ def test_admins_pay_by_command_once_and_can_take_it_back(tmp_path):
     async def story(shop, simulator, clock):
         anna, desk, listed = await reviewed(shop, simulator, clock, tmp_path)
         number = str(listed[1]["reward_id"])
+        stranger = await desk.run("rewards", "pay", "oNobody", typed="y\n")
         early = await desk.run("rewards", "pay", anna.openid, "--yes")
         await desk.run("rewards", "approve", number)
         unsure = await desk.run("rewards", "pay", anna.openid, typed="n\n")
@@ -371,13 +372,14 @@ def test_admins_pay_by_command_once_and_can_take_it_back(tmp_path):
         kept = await desk.run("rewards", "reject", number, "--reason", "查实刷单")
         back = await desk.run("rewards", "reject", number, "--reason", "查实刷单", "--cancel")
         states = [bill.state for bill in simulator.transfers.bills]
-        return early, unsure, paid, twice, shown, people, kept, back, states, await rewards(shop)
+        return stranger, early, unsure, paid, twice, shown, people, kept, back, states, await rewards(shop)
 
     start = SystemClock().now() - timedelta(days=8)  # commands live by the machine's own clock
-    early, unsure, paid, twice, shown, people, kept, back, states, end = invite(
+    stranger, early, unsure, paid, twice, shown, people, kept, back, states, end = invite(
         story, tmp_path, start=start, review_above_fen=0
     )
 
+    assert (stranger.exit_code, "没有关注者" in stranger.output, "确定吗" in stranger.output) == (1, True, False)
     assert (early.exit_code, "等待审核" in early.output) == (1, True)
     assert unsure.exit_code == 1
     assert "等收款人确认" in paid.output, paid.output

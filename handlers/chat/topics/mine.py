@@ -12,6 +12,7 @@ from bot.offers.bundles import PAID_FOR
 from bot.shop import Shop
 from handlers.chat import reading, replies, replies_money, replies_offers
 from handlers.chat.answers import Answer, Later, Text
+from handlers.chat.replies_pending import gift_to_pay, seat_to_pay
 from handlers.chat.topics import items
 from handlers.chat.turn import Turn
 from recsys.search.fold import fold
@@ -43,6 +44,8 @@ def continue_paying(_message: Any, turn: Turn) -> Answer:
     if found is None:
         return Text(replies_money.nothing_to_pay())
     order, course = found
+    if order.purpose is not Purpose.OWN:
+        return _pay_for_others(order, turn)
     if course.free:
         turn.talk.open(course.course_id)
         return Text(replies_money.free_now(course))
@@ -51,12 +54,20 @@ def continue_paying(_message: Any, turn: Turn) -> Answer:
     return Text(replies_money.pay_again(order, course, priced, turn.course_link(course, "pay_again", priced.used)))
 
 
+def _pay_for_others(order: Order, turn: Turn) -> Answer:
+    """Show the way back to the page that the order was placed on: the course page would sell something else."""
+    public = turn.shop.config.server.public_url
+    if order.purpose is Purpose.GIFT:
+        return Text(gift_to_pay(order.title, f"{public}/c/{order.course_id}/gift"))
+    return Text(seat_to_pay(order.title, f"{public}/group/{order.ref}"))
+
+
 def _to_pay(turn: Turn, found: Sequence[Order]) -> tuple[Order, Course] | None:
-    """Return the latest order that waits to be paid, and its course; none for a course that is theirs."""
+    """Return the latest order that waits to be paid, and its course; none to learn what is theirs already."""
     for order in (order for order in found if _open(order, turn)):
         course = turn.tx.courses.get(order.course_id)
         theirs = turn.tx.entitlements.get(turn.openid, order.course_id) is not None
-        if course is not None and course.on_sale and not theirs:
+        if course is not None and course.on_sale and (order.purpose is Purpose.GIFT or not theirs):
             return order, course
     return None
 
