@@ -178,8 +178,8 @@ class _Lint:
         elif kind == "click":
             self.keys.add(key)
             if self.known and key not in self.handlers:
-                told = f"没有 {key} 这个 key{_did_you_mean(key, self.handlers)}；可用：{'、'.join(self.handlers)}"
-                self.say(where, "unknown_key", told)
+                near = _did_you_mean(key, self.handlers) or "；"
+                self.say(where, "unknown_key", f"没有 {key} 这个 key{near}可用的有：{'、'.join(self.handlers)}")
 
     def _url(self, where: str, url: str) -> None:
         self.urls.append(url)

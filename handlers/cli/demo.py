@@ -92,7 +92,7 @@ def with_rewards(config: Config) -> Config:
 
 def write_settings(config: Config, folder: Path) -> Path:
     """Write settings as a file, so that commands in another terminal work on the running demo."""
-    lines = ["# 演示用的设置，演示结束就没有了"]
+    lines = ["# 演示用的设置，演示结束就没有了。菜单和标签规则在这里改，改完用 menu push、tags sync"]
     for section, kind in SECTIONS.items():
         table = getattr(config, section)
         lines += [

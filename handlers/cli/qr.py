@@ -102,7 +102,7 @@ def _save(channel: Channel, path: Path) -> None:
         if channel.expires_at is None
         else f"{channel.expires_at.astimezone(BEIJING):%Y-%m-%d %H:%M} 前有效"
     )
-    click.echo(f"渠道 {channel.scene} 的二维码存到 {path}，{_leads(channel)}，{until}")
+    click.echo(f"渠道 {channel.scene} 的二维码存到 {path}，{_leads(channel)}，{until}\n码里的网址：{channel.url}")
 
 
 def _leads(channel: Channel) -> str:

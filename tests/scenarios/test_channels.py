@@ -111,11 +111,13 @@ def test_a_course_that_is_changed_is_said_aloud_and_old_codes_lead_to_it(tmp_pat
             1
         ]
         hello = await simulator.phone().scan_code(row["url"])
-        return output, hello.text, (tmp_path / "again.svg").read_text()
+        (now,) = json.loads((await run(shop, tmp_path, "qr", "list", "--json"))[1])
+        return now, output, hello.text, (tmp_path / "again.svg").read_text()
 
-    output, hello, drawing = play(story, tmp_path)
+    now, output, hello, drawing = play(story, tmp_path)
 
     assert f"原来介绍课程 {COURSE}" in output
+    assert f"码里的网址：{now['url']}" in output
     assert f"《{TITLE}》" not in hello
     assert "<svg" in drawing
 

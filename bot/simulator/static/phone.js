@@ -398,6 +398,7 @@ function onSubmit(form, input, work) {
 onSubmit("write", "text", (text) => { if (text) say(text); });
 onSubmit("voice-form", "voice-text", (recognition) => act("voice", { recognition }));
 onSubmit("scan-form", "scan-scene", (scene) => { if (scene) act("scan", { scene }); });
+onSubmit("card-form", "card-scene", (scene) => { if (scene) act("scan", { scene }); });
 onSubmit("pay-form", "pay-code", (code) => { if (code) scanPay(code); });
 onSubmit("agent-form", "agent-text", (text) => { if (text) act("agent_says", { text }); });
 $("agent-turn").onclick = () => act(state.served ? "agent_closes" : "agent_takes");

@@ -80,7 +80,7 @@ BROKEN = [
     (menu(CLICK | {"key": 12}), "no_key", "要写 key"),
     (menu(CLICK | {"key": "k" * 129}), "key_too_long", "129 字节，最多 128 字节"),
     (menu(CLICK | {"key": "课" * 43}), "key_too_long", "129 字节"),
-    (menu(CLICK | {"key": "hott"}), "unknown_key", "是不是 hot"),
+    (menu(CLICK | {"key": "hott"}), "unknown_key", "这个 key，是不是 hot？可用的有：hot"),
     (menu(without(VIEW, "url")), "no_url", "要写 url"),
     (menu(VIEW | {"url": "https://a.example/" + "x" * 1007}), "url_too_long", "1025 字节，最多 1024 字节"),
     (menu(VIEW | {"url": "a.example/learn"}), "bad_url", "https:// 或 http:// 开头"),

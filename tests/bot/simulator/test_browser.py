@@ -114,3 +114,28 @@ def test_the_phone_shows_the_menu_of_its_follower_and_cuts_long_names(play):
         await asyncio.to_thread(look, world.sim.url, change)
 
     play(story)
+
+
+def test_whoever_does_not_follow_yet_scans_a_poster_on_the_card(play):
+    need_chromium()
+
+    def scan(url, code):
+        with chromium() as hand:
+            hand.driver.get(url)
+            hand.find("#card-scene").send_keys(code)
+            hand.tap("#card-scan")
+            hand.find(".bubble.account", "你好")
+            assert not hand.driver.find_element("id", "card-form").is_displayed()
+
+    async def story(world):
+        world.shop.text("你好")
+        asked = {"action_name": "QR_LIMIT_STR_SCENE", "action_info": {"scene": {"scene_str": "地铁"}}}
+        code = world.sim._stage.qrcodes.create(asked, world.clock())
+
+        await asyncio.to_thread(scan, world.sim.url, code["url"])
+
+        (told,) = [each.fields for each in world.shop.deliveries]
+        assert told["Event"] == "subscribe"
+        assert told["EventKey"] == "qrscene_地铁"
+
+    play(story)
