@@ -13,6 +13,7 @@ import sqlite3
 import sys
 from contextlib import closing
 from dataclasses import asdict, replace
+from datetime import timedelta
 
 import pytest
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError
@@ -45,7 +46,12 @@ class Server:
         self.process = None
 
     async def start(self):
-        """Start a process and return when it answers."""
+        """Start a process and return when it answers.
+
+        It is not to train at night: that is a process of its own, which outlives a kill and holds the pipe.
+        """
+        tomorrow = CLOCK.now() + timedelta(days=1)
+        self.look(lambda tx: tx.tokens.put("job", "training", "claimed", tomorrow))
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "run.py", "--config", self.settings, "serve", "--port", "0"),
@@ -72,7 +78,7 @@ class Server:
         return await self.process.wait()
 
     def look(self, work):
-        """Read the database, whether the process lives or not."""
+        """Look into the database, whether the process lives or not."""
         with closing(SqliteStore(self.database)) as store:
             return store.write_now(work)
 
