@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.amounts import yuan
 from bot.errors import NotAllowed, NotFound
 from bot.models import Order, OrderState
 from bot.store import Tx
@@ -163,11 +164,6 @@ def after_refund(tx: Tx, order_no: str, now: datetime) -> None:
         whole = found.order.state is OrderState.REFUNDED
         detail = f"发票已开，但订单{'全部' if whole else '部分'}退款，其中 {yuan(found.excess_fen)} 元要红冲"
         tx.anomalies.report("invoice_reversal", order_no, detail, now)
-
-
-def yuan(fen: int) -> str:
-    """Write an amount of fen in yuan."""
-    return f"{fen // 100}.{fen % 100:02d}"
 
 
 def _get(tx: Tx, order_no: str) -> Billable:

@@ -173,9 +173,15 @@ class Jobs:
         return work.result()
 
     async def _settle(self) -> int:
-        done = await self._orders.run_due()
-        for work in self._money_rounds:
-            done += await work()
+        """Do every round of money; one that fails keeps none of the others from theirs, and is told afterwards."""
+        done, failed = 0, []
+        for work in (self._orders.run_due, *self._money_rounds):
+            try:
+                done += await work()
+            except Exception as error:  # noqa: BLE001  raised again below
+                failed.append(error)
+        if failed:
+            raise ExceptionGroup("rounds of money", failed)
         return done
 
     async def _lease_money(self) -> bool:

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from bot.amounts import yuan
 from bot.models import Attempt, AttemptState, Order, OrderState, Refund, RefundState, TransferState
-from bot.refunding import yuan
 from bot.store import Tx
 from bot.store.ledger import LedgerRow, Movement
 from bot.store.transfers import Transfer

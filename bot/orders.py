@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot import refunding
+from bot.amounts import yuan
 from bot.config import RefundSettings
 from bot.errors import (
     AlreadyPaid,
@@ -649,7 +650,7 @@ class Orders:
             refunding.check_moment(found, now)
             amount = found.left_fen if amount_fen is None else amount_fen
             if not 0 < amount <= found.left_fen:
-                raise NotAllowed(f"订单 {order_no} 最多还能退 {refunding.yuan(found.left_fen)} 元")
+                raise NotAllowed(f"订单 {order_no} 最多还能退 {yuan(found.left_fen)} 元")
             return refunding.begin(tx, self._gateway, found.attempt, amount, reason, now)
 
         refund = await self._store.write(work, durable=True)

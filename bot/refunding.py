@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from bot.amounts import yuan
 from bot.errors import NotAllowed, NotFound
 from bot.models import Attempt, AttemptState, Order, Refund, RefundState
 from bot.ports import PayGateway
@@ -187,8 +188,3 @@ def _which(order_no: str, left: Sequence[Refundable]) -> str:
         for one in left
     )
     return f"订单 {order_no} 有 {len(left)} 笔付款可退：{each}。请加 --payment 写明退哪一笔"
-
-
-def yuan(fen: int) -> str:
-    """Write an amount of fen in yuan: 9900 is "99.00"."""
-    return f"{fen // 100}.{fen % 100:02d}"

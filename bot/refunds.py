@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot import refunding, refundterms
+from bot.amounts import yuan
 from bot.config import RefundSettings
 from bot.errors import CannotRefund, NoRefund, NotAllowed, NotFound, PayRejected, PayUnknown
 from bot.models import Kind, Order, OrderState, Purpose, Refund, RefundState, RefundTerms
@@ -252,7 +253,7 @@ class Refunds:
                 raise NotAllowed(f"退款 {out_refund_no} 已经换单号 {repeat.out_refund_no} 重退过了")
             refunding.check_moment(found, now)
             if dead.amount_fen > found.left_fen:
-                raise NotAllowed(f"订单 {dead.order_no} 只剩 {refunding.yuan(found.left_fen)} 元可退")
+                raise NotAllowed(f"订单 {dead.order_no} 只剩 {yuan(found.left_fen)} 元可退")
             return refunding.begin(
                 tx,
                 self._gateway,

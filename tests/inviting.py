@@ -19,7 +19,7 @@ from tests.scenarios.world import COURSE, Till, keys, tokenizer
 REWARD = 500
 
 
-def invite(story, folder, *, start=NOON, **changes):
+def invite(story, folder, *, start=NOON, refund_days=7, **changes):
     """Tell ``story(shop, simulator, clock)`` to a shop with ``[referral]`` on; ``changes`` are its settings."""
     clock = StoppedClock()
     clock.at = start
@@ -29,6 +29,7 @@ def invite(story, folder, *, start=NOON, **changes):
         await simulator.start()
         config = settings_for(simulator, folder, "127.0.0.1", {})
         config = replace(config, referral=replace(config.referral, **{"enabled": True} | changes))
+        config = replace(config, refund=replace(config.refund, until_days=refund_days))
         shop = open_shop(config, tell=teller(config.server.public_url), clock=clock, tokenizer=tokenizer())
         stock(shop)
         await shop.suggestions.refresh(shop.store, clock.now())

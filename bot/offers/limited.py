@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from bot.amounts import yuan
 from bot.errors import NotAllowed, NotFound
 from bot.models import Course, Line
 from bot.offers.quoting import Ask, Offer, Quote
@@ -32,7 +33,7 @@ def ends_at(tx: Tx, quote: Quote) -> datetime | None:
 def add(tx: Tx, course: Course, price_fen: int, starts_at: datetime, ends: datetime, now: datetime) -> int:
     """Set a price for a time and return its number. ``NotAllowed`` when it would be no offer, or two at once."""
     if not 0 < price_fen < course.price_fen:
-        raise NotAllowed(f"限时价要大于 0、低于《{course.title}》的原价 {course.price_fen / 100:.2f} 元")
+        raise NotAllowed(f"限时价要大于 0、低于《{course.title}》的原价 {yuan(course.price_fen)} 元")
     if not max(starts_at, now) < ends:
         raise NotAllowed("结束时间要晚于开始时间，也要晚于现在")
     other = tx.limited_prices.overlapping(course.course_id, starts_at, ends)

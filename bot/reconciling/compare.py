@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from bot.amounts import yuan
 from bot.bills import FundLine, TradeBill, TradeLine
 from bot.models import Attempt, AttemptState, Refund, RefundState
 from bot.reconciling.report import Finding, Report, Verdict
-from bot.refunding import yuan
 from bot.store.ledger import LedgerRow
 
 TAKEN = frozenset({RefundState.PROCESSING, RefundState.SUCCESS, RefundState.ABNORMAL, RefundState.CLOSED})

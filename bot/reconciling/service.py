@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 
+from bot.amounts import yuan
 from bot.beijing import A_DAY, day_of, months_before, start_of
 from bot.bills import Account, FundBill, TradeBill, TradeLine
 from bot.errors import BillNotReady, NotAllowed, PayError, PayRejected, PayUnknown
@@ -19,7 +20,6 @@ from bot.orders import Booked, Orders
 from bot.ports import BEIJING, Clock, PayGateway
 from bot.reconciling.compare import Compared, KnownTransfer, Local, compare_funds, compare_trades
 from bot.reconciling.report import Finding, Report, Verdict
-from bot.refunding import yuan
 from bot.store import Store, Tx
 from bot.store.ledger import LedgerRow, Movement
 

@@ -130,8 +130,8 @@ class Referral:
         if recently or not self.settings.enabled:
             return 0
         self._granted = now
-        before = now - timedelta(days=self.settings.after_days)
-        found = await self._store.read(lambda tx: tx.referrals.earning(before, limit=BATCH))
+        days = self.settings.after_days
+        found = await self._store.read(lambda tx: tx.referrals.earning(now, days, limit=BATCH))
         if not found:
             return 0
         done = await self._store.write(lambda tx: sum(self._grant(tx, each, now) for each in found), durable=True)

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from bot.simulator.book import PayRefusal, Refund, Trade
 from bot.simulator.faults import Faults
+from bot.simulator.transferbook import TransferBill
 
 _BEIJING = timezone(timedelta(hours=8))
 _TOKEN_SECONDS = 300
@@ -245,6 +246,16 @@ def fund_file(moves: Sequence[Move], funds: Sequence[Fund]) -> str:
     counted = [(sum(i is way for i, _ in ways), sum(a for i, a in ways if i is way)) for way in (True, False)]
     totals = [str(len(rows)), *(text for n, fen in counted for text in (str(n), _yuan(fen)))]
     return _file(_FUNDS, lines, _FUND_TOTALS, totals)
+
+
+def transfer_funds(transfers: Iterable[TransferBill], now: float) -> list[Fund]:
+    """Return how transfers move funds: out when they are ordered, back when nothing came of them."""
+    funds = []
+    for each in transfers:
+        funds.append(Fund(each.created, each.out_bill_no, "商家转账", each.amount))
+        if each.look(now) in {"FAIL", "CANCELLED"}:
+            funds.append(Fund(each.updated, each.out_bill_no, "商家转账退回", each.amount, income=True))
+    return funds
 
 
 def funds_on(funds: Iterable[Fund], day: date, account: str) -> list[Fund]:

@@ -210,7 +210,8 @@ class MchHandler(ApiHandler):
         moves = self._moves(asked)
         moves = moves if account == "BASIC" else []
         day = bills.check_day(asked["bill_date"], self.stage.now())
-        funds = bills.funds_on(self.stage.bills.funds, day, account)
+        transfers = bills.transfer_funds(self.stage.transfers.all(), self.stage.now())
+        funds = bills.funds_on([*self.stage.bills.funds, *transfers], day, account)
         if not moves and not funds:
             raise PayRefusal(400, "NO_STATEMENT_EXIST", "账单不存在")
         return self._bill(bills.fund_file(moves, funds))

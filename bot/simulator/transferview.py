@@ -2,35 +2,26 @@
 
 import dataclasses
 
-from tornado.escape import json_decode
-from tornado.web import HTTPError, RequestHandler
+from tornado.web import HTTPError
 
 from bot.simulator.book import PayRefused
-from bot.simulator.phone import FOLLOWER_COOKIE
 from bot.simulator.stage import Stage
 from bot.simulator.transfers import TransferDesk
+from bot.simulator.webview import SheetHandler
 
 
-class TransferViewHandler(RequestHandler):
-    """/__wx/transfer/(verify|check|confirm): asked as the follower that the cookie names."""
+class TransferViewHandler(SheetHandler):
+    """/__wx/transfer/(verify|check|confirm): what the sheet of a transfer asks."""
 
     def initialize(self, stage: Stage, desk: TransferDesk) -> None:
         """Take the shared state."""
         self.stage = stage
         self.desk = desk
 
-    def check_xsrf_cookie(self) -> None:
-        """JSON only, which no foreign form can send."""
-
     async def post(self, step: str) -> None:
         """Answer {"verified": true}, {"sheet": …} or {"received": true}; {"error": …} in the payee's words."""
-        if not self.request.headers.get("Content-Type", "").startswith("application/json"):
-            raise HTTPError(415)
-        openid = self.get_cookie(FOLLOWER_COOKIE) or ""
-        if self.stage.people.get(openid) is None:
-            raise HTTPError(403)
-        asked = json_decode(self.request.body)
-        if not isinstance(asked, dict) or not isinstance(asked.get("params"), dict):
+        asked, openid = self.asked()
+        if not isinstance(asked.get("params"), dict):
             raise HTTPError(400)
         try:
             if step == "verify":

@@ -8,6 +8,7 @@ import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.cookies import CookieError, SimpleCookie
+from typing import Any
 from urllib.parse import urlsplit
 
 from tornado.escape import json_decode
@@ -188,27 +189,38 @@ class BridgeHandler(RequestHandler):
         self.finish(self.script)
 
 
-class PayHandler(RequestHandler):
-    """/__wx/pay/(check|confirm): what the cashier sheet asks, as the follower that the cookie names."""
+class SheetHandler(RequestHandler):
+    """What a sheet of the bridge asks, in JSON, as the follower that the cookie names."""
+
+    stage: Stage
+
+    def check_xsrf_cookie(self) -> None:
+        """JSON only, which no foreign form can send."""
+
+    def asked(self) -> tuple[dict[str, Any], str]:
+        """Return what is asked and who asks; 415, 403 or 400 for anything else."""
+        if not self.request.headers.get("Content-Type", "").startswith("application/json"):
+            raise HTTPError(415)
+        openid = self.get_cookie(FOLLOWER_COOKIE) or ""
+        if self.stage.people.get(openid) is None:
+            raise HTTPError(403)
+        told = json_decode(self.request.body)
+        if not isinstance(told, dict):
+            raise HTTPError(400)
+        return told, openid
+
+
+class PayHandler(SheetHandler):
+    """/__wx/pay/(check|confirm): what the cashier sheet asks."""
 
     def initialize(self, stage: Stage, cashier: Cashier) -> None:
         """Take the shared state."""
         self.stage = stage
         self.cashier = cashier
 
-    def check_xsrf_cookie(self) -> None:
-        """JSON only, which no foreign form can send."""
-
     async def post(self, step: str) -> None:
         """Answer {"sheet": …} or {"paid": true}; {"error": …} in the payer's words."""
-        if not self.request.headers.get("Content-Type", "").startswith("application/json"):
-            raise HTTPError(415)
-        openid = self.get_cookie(FOLLOWER_COOKIE) or ""
-        if self.stage.people.get(openid) is None:
-            raise HTTPError(403)
-        params = json_decode(self.request.body)
-        if not isinstance(params, dict):
-            raise HTTPError(400)
+        params, openid = self.asked()
         try:
             sheet = self.cashier.check(params, openid)
             if step == "confirm":

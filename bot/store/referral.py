@@ -174,9 +174,21 @@ class Referrals:
         rows = self._rows.all("select came_at from referrals where inviter = ? order by came_at", inviter)
         return [instant(row[0]) for row in rows]
 
-    def earning(self, paid_before: datetime, *, limit: int) -> list[Earning]:
-        """Return first paid orders that are old enough and have no reward yet, the oldest first."""
-        rows = self._rows.all(f"{EARNING} and o.paid_at <= ? order by o.paid_at limit ?", epoch(paid_before), limit)
+    def earning(self, now: datetime, after_days: int, *, limit: int) -> list[Earning]:
+        """Return first paid orders that are old enough and have no reward yet, the oldest first.
+
+        Old enough is ``after_days``, and never within the days in which the order itself promises a refund; with
+        0 ``after_days`` nothing is waited for.
+        """
+        rows = self._rows.all(
+            f"{EARNING} and o.paid_at + 86400 * (case ? when 0 then 0 else max(?, coalesce((select until_days"
+            " from refund_terms where refund_terms.order_no = o.order_no), 0)) end) <= ?"
+            " order by o.paid_at limit ?",
+            after_days,
+            after_days,
+            epoch(now),
+            limit,
+        )
         return [Earning(row[0], row[1], row[2], bool(row[3])) for row in rows]
 
     def waiting(self, inviter: str) -> list[Earning]:
@@ -252,11 +264,6 @@ class Rewards:
     def of(self, openid: str) -> list[Reward]:
         """Return somebody's rewards, the oldest first."""
         rows = self._rows.all(f"select {REWARD} from rewards where openid = ? order by reward_id", openid)
-        return [_reward(row) for row in rows]
-
-    def in_bill(self, out_bill_no: str) -> list[Reward]:
-        """Return what a transfer pays."""
-        rows = self._rows.all(f"select {REWARD} from rewards where out_bill_no = ? order by reward_id", out_bill_no)
         return [_reward(row) for row in rows]
 
     def all(self) -> list[Reward]:

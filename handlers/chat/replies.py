@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from bot import amounts
 from bot.errors import CouponFault
 from bot.models import Course
 from bot.offers.pricing import Priced
@@ -40,7 +41,7 @@ def yuan(fen: int) -> str:
     """Show a price: free, whole yuan, or with its jiao and fen."""
     if fen == 0:
         return "免费"
-    return f"¥{fen // 100}" if fen % 100 == 0 else f"¥{fen / 100:.2f}"
+    return f"¥{fen // 100}" if fen % 100 == 0 else f"¥{amounts.yuan(fen)}"
 
 
 def starters() -> str:

@@ -128,7 +128,8 @@ def invoices(found: Sequence[Billable], contact: str) -> str:
     if not found:
         return f"付过款的订单可以开发票，你还没有这样的订单。有疑问就{reach(contact)}。"
     lines = [
-        f"· 《{each.order.title}》{yuan(each.kept_fen)}｜尾号 {each.order.order_no[-TAIL:]}｜{_invoice_state(each)}"
+        f"· 《{each.order.title}》{yuan(each.kept_fen or each.order.amount_fen)}"
+        f"｜尾号 {each.order.order_no[-TAIL:]}｜{_invoice_state(each)}"
         for each in found[:8]
     ]
     form = _invoice_form(found) if any(each.open for each in found) else f"要改已开的发票，{reach(contact)}。"

@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
+from bot.amounts import yuan
 from bot.models import Course, Kind
 from bot.offers import bundles
 from bot.store import Tx
-from handlers.cli.common import Desk, show, show_one, yuan
+from handlers.cli.common import Desk, show, show_one
 
 
 @click.group("bundles", help="专栏：几门课合成一份卖。先用 courses add --kind bundle 建好，再放课。")

@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 
+from bot.amounts import yuan
 from bot.config import Config, load, require_account, require_serving, unofficial_hosts
 from bot.errors import ZhikeError
 from bot.ports import BEIJING
@@ -387,12 +388,6 @@ def _for_people(name: str, value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return "、".join(map(str, value)) or "-"
     return "是" if value is True else "否" if value is False else str(value) or "-"
-
-
-def yuan(fen: int) -> str:
-    """Write an amount of fen in yuan, as the import files do: 9900 is "99.00", -5 is "-0.05"."""
-    sign, fen = "-" if fen < 0 else "", abs(fen)
-    return f"{sign}{fen // 100}.{fen % 100:02d}"
 
 
 def _width(text: str) -> int:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from bot import catalog
+from bot.amounts import yuan
 from bot.offers import keeping, limited
 from bot.offers.coupons import code_in
 from bot.ports import BEIJING
@@ -195,8 +196,8 @@ def _row(tx: Tx, coupon: Coupon, now: datetime) -> dict[str, Any]:
 
 def _for_people(row: dict[str, Any]) -> dict[str, Any]:
     """Say in one column what it takes off, and in one for what."""
-    gives = f"{row['amount_fen'] / 100:.2f} 元" if row["amount_fen"] else f"{row['percent']}%"
-    floor = f"，最低 {row['floor_fen'] / 100:.2f} 元" if row["floor_fen"] else ""
+    gives = f"{yuan(row['amount_fen'])} 元" if row["amount_fen"] else f"{row['percent']}%"
+    floor = f"，最低 {yuan(row['floor_fen'])} 元" if row["floor_fen"] else ""
     audience = {"": "人人", "new": "没买过的人"}.get(row["audience"], f"标签「{row['audience']}」")
     kept = {name: value for name, value in row.items() if name not in HIDDEN_COLUMNS}
     for_what = row["course_id"] or row["category"] or "全部"
@@ -244,7 +245,7 @@ def prices_add(desk: Desk, course_id: str, price: str, start: str, until: str) -
     with desk.store() as store:
         number = store.write_now(work, durable=True)
     starts, over = ("马上" if begins <= now else _minute(begins)), _minute(ends)
-    click.echo(f"已添加限时价 {number}：{course_id} {fen / 100:.2f} 元，{starts}生效，{over}恢复原价")
+    click.echo(f"已添加限时价 {number}：{course_id} {yuan(fen)} 元，{starts}生效，{over}恢复原价")
 
 
 @prices.command("stop", help="提前结束一个限时价，马上恢复原价。")

@@ -11,9 +11,10 @@ from typing import Any
 import click
 
 from bot import catalog
+from bot.amounts import yuan
 from bot.errors import NotAllowed
 from bot.models import Course, CourseStatus, Kind, Lesson
-from handlers.cli.common import Desk, show, show_one, word, yuan
+from handlers.cli.common import Desk, show, show_one, word
 
 STATUS = click.Choice([each.value for each in CourseStatus])
 SHOWN_IDS = 10

@@ -76,13 +76,15 @@ def settings_for(
 
 
 def with_notices(config: Config, simulator: Simulator) -> Config:
-    """Give the account a 订阅通知 for refunds and a 一次性订阅消息, so that both can be tried on the phone."""
+    """Give the account a notice of each sort, so that they can be tried on the phone."""
     fields = {"thing1": "课程", "amount2": "退款金额"}
     notice = simulator.add_template("subscribe", "退款到账提醒", fields)
     once = simulator.add_template("once", "一次性订阅消息", {})
     form = Form(notice, {"thing1": "{title}", "amount2": "{amount}"})
+    paid = simulator.add_template("template", "付款成功通知", {"thing1": "课程", "amount2": "付款金额"})
     reach = replace(config.reach, once_template=once)
-    return replace(config, reach=reach, forms=Forms(subscribe={"refunded": form}))
+    forms = Forms(template={"paid": replace(form, template_id=paid)}, subscribe={"refunded": form})
+    return replace(config, reach=reach, forms=forms)
 
 
 def with_rewards(config: Config) -> Config:

@@ -14,11 +14,12 @@ from typing import Any
 import click
 
 from bot import invoicing
+from bot.amounts import yuan
 from bot.invoicing import Billable
 from bot.ports import BEIJING
 from bot.store import Tx
 from bot.store.invoices import Invoice, InvoiceState, TitleKind
-from handlers.cli.common import Desk, Failure, show, yuan
+from handlers.cli.common import Desk, Failure, show
 
 NUMBER = re.compile(r"[0-9A-Za-z-]{4,40}")
 COLUMNS = (

@@ -9,11 +9,12 @@ from typing import Any
 import click
 
 from bot import catalog, refunding
+from bot.amounts import yuan
 from bot.errors import NotFound
 from bot.models import Order, RefundState
 from bot.refunding import Refundable
 from handlers.chat import replies_offers
-from handlers.cli.common import Desk, Failure, confirm, show, show_one, word, yuan
+from handlers.cli.common import Desk, Failure, confirm, show, show_one, word
 
 
 @click.group("orders", help="订单：查看、向微信核对、退款。")

@@ -9,11 +9,12 @@ from typing import Any
 import click
 
 from bot import ledger as proof
+from bot.amounts import yuan
 from bot.anomalies import advice
 from bot.beijing import A_DAY, day_of, start_of
 from bot.reconciling import Report, Verdict
 from bot.store.ledger import DayKept, LedgerRow, Movement
-from handlers.cli.common import Desk, Failure, show, yuan
+from handlers.cli.common import Desk, Failure, show
 
 DAY = click.DateTime(formats=["%Y-%m-%d"])
 MOVEMENTS = {

@@ -9,10 +9,11 @@ from typing import Any
 import click
 
 from bot import refunds
+from bot.amounts import yuan
 from bot.errors import NotAllowed, NotFound
 from bot.models import Refund, RefundState
 from bot.store import Tx
-from handlers.cli.common import Desk, Failure, confirm, show, show_one, word, yuan
+from handlers.cli.common import Desk, Failure, confirm, show, show_one, word
 
 ORIGINS = {"": "管理员或系统", "chat": "学员在聊天里", "page": "学员在网页上"}
 STEPS = {

@@ -7,13 +7,14 @@ from typing import Any
 
 import click
 
+from bot.amounts import yuan
 from bot.errors import CannotTake, Hindrance, NotAllowed, NotFound
 from bot.models import TransferState
 from bot.referral import service
 from bot.store import Tx
 from bot.store.referral import Reward, RewardState
 from bot.store.transfers import Transfer
-from handlers.cli.common import Desk, Failure, confirm, show, show_one, yuan
+from handlers.cli.common import Desk, Failure, confirm, show, show_one
 
 STATES = {
     RewardState.REVIEW: "等待审核",

@@ -13,6 +13,7 @@ from datetime import timedelta
 import segno
 from tornado.web import RequestHandler
 
+from bot import amounts
 from bot.errors import AccountError, CannotTake, PayError
 from bot.models import TransferState
 from bot.referral.service import Summary, Touched
@@ -52,10 +53,10 @@ class RewardsPage(Page):
             enabled=enabled,
             summary=summary,
             under_way=under_way,
-            terms=replies_offers.invite_terms(shop.config.referral),
+            terms=replies_offers.invite_terms(shop.config.referral, shop.config.refund.until_days),
             link=f"{shop.config.server.public_url}/i/{inviter.code}",
             picture=f"/i/{inviter.code}/code.png" if code else "",
-            yuan=lambda fen: f"{fen / 100:.2f}",
+            yuan=amounts.yuan,
         )
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 from types import SimpleNamespace
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -50,7 +51,7 @@ class AskedClock(StoppedClock):
         return super().now()
 
 
-def some_jobs(store, clock, **work):
+def some_jobs(store, clock, *, money_rounds=(), **work):
     """Return jobs on a real store whose work is a test's own, and their counters."""
     done = {name: work.get(name) or Work() for name in ("outbox", "orders", "training", "shelf")}
     counters = Counters(NOON)
@@ -65,6 +66,7 @@ def some_jobs(store, clock, **work):
         counters=counters,
         pause_seconds=60,
         keep_unfollowed=timedelta(days=180),
+        money_rounds=money_rounds,
     )
     return made, counters
 
@@ -186,3 +188,14 @@ def test_a_stop_lets_the_rounds_that_run_be_the_last(store):
         return outbox.runs, "outbox" in counters.job_done_at
 
     assert asyncio.run(story()) == (1, True)
+
+
+def test_a_round_of_money_that_fails_keeps_no_other_from_its_turn_and_is_counted(store):
+    async def story():
+        later, broken = [], AsyncMock(side_effect=RuntimeError("broken"))
+        rounds = (broken, AsyncMock(side_effect=lambda: later.append("groups") or 1))
+        jobs, counters = some_jobs(store, StoppedClock(), orders=broken, money_rounds=rounds)
+        await jobs.run_due()
+        return later, broken.await_count, counters.job_failures["orders"], "orders" in counters.job_done_at
+
+    assert asyncio.run(story()) == (["groups"], 2, 1, False)

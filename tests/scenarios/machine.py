@@ -6,6 +6,7 @@ The simulator is strict and keeps its own book of the money; ``test_machine.py``
 import asyncio
 import tempfile
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from bot.simulator import Simulator, SimulatorSettings
 from bot.simulator.book import PayRefusal, PayRefused
 from bot.store.coupons import Coupon
 from bot.store.groups import Deal, SeatState
+from bot.store.ledger import Movement
 from handlers.chat.told import teller
 from handlers.cli.demo import settings_for
 from handlers.web.app import make_app
@@ -32,6 +34,7 @@ COURSES = {"C1": 9900, "C2": 1, "C3": 5000}
 TOGETHER = ("C3", 2, 3000)
 COUPON, COUPONS = "SPRING", 2
 PEOPLE = ("小安", "小白", "小陈")
+INVITER = PEOPLE[0]  # who brought the others, and is paid for their first orders
 WORKERS = 2
 
 
@@ -52,6 +55,7 @@ class Business:
         self.simulator = Simulator(settings, keys=keys(), now=lambda: self.clock.now().timestamp())
         await self.simulator.start()
         self.config = settings_for(self.simulator, Path(self.folder.name), "127.0.0.1", {})
+        self.config = replace(self.config, referral=replace(self.config.referral, enabled=True, after_days=0))
         self.people = {name: self.simulator.phone(name, following=True).openid for name in PEOPLE}
         self.shops = [None] * WORKERS
         self.servers = [None] * WORKERS
@@ -66,6 +70,11 @@ class Business:
         deal = Deal(0, course_id, size, price, 2, now + timedelta(days=300), 0, now)
         coupon = Coupon(COUPON, amount_fen=100, each_limit=1, total_limit=COUPONS)
         await shop.store.write(lambda tx: tx.coupons.put(coupon, now))
+        inviter = self.people[INVITER]
+        for friend in PEOPLE[1:]:
+            await shop.store.write(
+                lambda tx, who=self.people[friend]: tx.referrals.add(who, inviter, "link", now, now)
+            )
         # The nightly training has a process of its own and nothing to do with money.
         await shop.store.write(lambda tx: tx.tokens.put("job", "training", "claimed", now + timedelta(days=999)))
         await shop.store.write(lambda tx: groups.offer(tx, deal))
@@ -243,6 +252,29 @@ class Business:
         openid = self.people[person]
         self.shops[worker].store.write_now(lambda tx: groups.leave(tx, openid))
 
+    def take_reward(self, worker):
+        async def work():
+            with suppress(ZhikeError):
+                await self.shops[worker].transfers.take(self.people[INVITER])
+
+        self.run(work())
+
+    def end_transfer(self, at, state):
+        """Let the payee confirm a bill, or let WeChat end it another way."""
+        bills = [each for each in self.simulator.transfers.bills if each.state == "WAIT_USER_CONFIRM"]
+        if not bills:
+            return
+        number = bills[at % len(bills)].out_bill_no
+
+        async def work():
+            with suppress(PayRefused):
+                if state == "SUCCESS":
+                    await self.simulator.transfers.confirm(number, self.people[INVITER])
+                else:
+                    await self.simulator.transfers.settle(number, state)
+
+        self.run(work())
+
     # The books ---------------------------------------------------------------------------------------------
 
     def read(self, work):
@@ -297,10 +329,16 @@ class Business:
             assert trade.refunded <= trade.total
         taken = self.read(lambda tx: tx.coupons.counts(COUPON))
         assert taken.get("HELD", 0) + taken.get("USED", 0) <= COUPONS
+        promised = self.read(lambda tx: sum(r.amount_fen for r in tx.rewards.all() if r.state in {"TAKEN", "PAID"}))
+        assert self.paid_out() <= promised, "more was transferred than was earned"
         for group in self.read(lambda tx: tx.groups.of_deal(1)):
             seats = self.read(lambda tx, number=group.group_id: tx.groups.seats(number))
             assert len(seats) <= group.size
             assert len({seat.openid for seat in seats}) == len(seats)
+
+    def paid_out(self):
+        """Return what the payee has really got, in fen."""
+        return sum(each.amount for each in self.simulator.transfers.bills if each.state == "SUCCESS")
 
     def check_settled(self):
         """Say what must hold once everything has come to its end: our books are WeChat's, access is paid for."""
@@ -308,6 +346,8 @@ class Business:
         books = self.books()
         self._check_money(books)
         assert self.read(ledger.check) == []
+        kinds = {each.kind for each in self.read(lambda tx: tx.anomalies.open())}
+        assert not {kind for kind in kinds if kind.startswith(("bill_", "fund_"))}, kinds
         for order, attempts, refunds in books:
             self._check_order(order, attempts, refunds)
 
@@ -318,6 +358,9 @@ class Business:
         theirs_in = sum(trade.total for trade in trades.values() if trade.transaction_id)
         theirs_out = sum(r.amount for t in trades.values() for r in t.refunds.values() if r.status == "SUCCESS")
         assert (ours_in, ours_out) == (theirs_in, theirs_out)
+        rows = self.read(lambda tx: tx.ledger.between())
+        total = sum(row.amount_fen for row in rows if row.kind is not Movement.FEE)  # those WeChat keeps for itself
+        assert total == theirs_in - theirs_out - self.paid_out()
 
     def _check_order(self, order, attempts, refunds):
         paid = [each for each in attempts if each.state == "SUCCESS"]

@@ -22,6 +22,8 @@ COUNTED = (
     "signtest_notices",
     "stale_notices",
     "unknown_serial",
+    "transfer_not_enough",
+    "transfers_refused",
 )
 
 
@@ -108,6 +110,30 @@ class Money(RuleBasedStateMachine):
     @rule(worker=WORKER, person=PERSON)
     def leave_a_group(self, worker, person):
         self.world.leave(worker, person)
+
+    @rule(
+        target=orders,
+        worker=WORKER,
+        friend=st.sampled_from(PEOPLE[1:]),
+        course=st.sampled_from(sorted(COURSES)),
+        state=st.sampled_from(("SUCCESS", "FAIL", "CANCELLED", "")),
+    )
+    def earn_by_a_friend(self, worker, friend, course, state):
+        number = self.world.buy(worker, friend, course, Purpose.OWN)
+        self.world.clock.forward(minutes=90)
+        self.world.both_jobs()
+        self.world.take_reward(worker)
+        if state:
+            self.world.end_transfer(0, state)
+        return self._known(number)
+
+    @rule(worker=WORKER)
+    def take_a_reward(self, worker):
+        self.world.take_reward(worker)
+
+    @rule(at=ANY, state=st.sampled_from(("SUCCESS", "FAIL", "CANCELLED")))
+    def end_a_transfer(self, at, state):
+        self.world.end_transfer(at, state)
 
     @rule(minutes=st.sampled_from((1, 3, 10, 31, 130)))
     def wait(self, minutes):

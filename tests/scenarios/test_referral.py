@@ -408,3 +408,32 @@ def test_nothing_is_told_twice_and_no_anomaly_is_left_by_a_good_day(tmp_path):
         return set(codes), len(told), await anomalies(shop), received(simulator) == {anna.openid: REWARD}
 
     assert invite(story, tmp_path) == ({204}, 1, [], True)
+
+
+def test_no_reward_is_ready_within_the_refund_window_of_the_order_however_few_days_are_set(tmp_path):
+    async def story(shop, simulator, clock):
+        anna = simulator.phone("安娜")
+        await buy(simulator, await come(simulator, await link_of(anna), "小本"))
+        terms = (await anna.say("邀请好友")).text
+        seen = []
+        for days in (8, 21, 2):  # the window that the order promises is 30 days
+            clock.forward(days=days)
+            await shop.jobs.run_due()
+            seen.append(await rewards(shop))
+        return terms, seen
+
+    terms, seen = invite(story, tmp_path, refund_days=30)
+
+    assert "付款 30 天后没有退款" in terms
+    assert seen == [[], [], [("READY", REWARD)]]
+
+
+def test_with_no_days_of_waiting_a_reward_is_ready_at_once(tmp_path):
+    async def story(shop, simulator, clock):
+        anna = simulator.phone("安娜")
+        await buy(simulator, await come(simulator, await link_of(anna), "小本"))
+        clock.forward(hours=1)
+        await shop.jobs.run_due()
+        return await rewards(shop)
+
+    assert invite(story, tmp_path, refund_days=30, after_days=0) == [("READY", REWARD)]

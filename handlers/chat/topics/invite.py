@@ -23,7 +23,12 @@ def mine(_message: Any, turn: Turn) -> Answer:
     inviter = referral.inviter_in(turn.tx, turn.openid, turn.now)
     url = f"{turn.shop.config.server.public_url}/i/{inviter.code}"
     return Text(
-        replies_offers.invite(url, turn.rewards_link, replies_offers.invite_terms(referral.settings), summary)
+        replies_offers.invite(
+            url,
+            turn.rewards_link,
+            replies_offers.invite_terms(referral.settings, turn.shop.config.refund.until_days),
+            summary,
+        )
     )
 
 
