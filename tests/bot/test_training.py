@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot import catalog, doors, training
+from bot import catalog, doors, nightly, training
 from bot.config import from_mapping
 from bot.errors import NotAllowed
 from bot.nightly import Nightly
@@ -140,12 +140,23 @@ def test_every_source_stands_beside_popularity(config, store):
 @pytest.mark.parametrize(("hour", "starts"), [(18, True), (4, False)], ids=["2 am in Beijing", "noon in Beijing"])
 def test_training_starts_at_night_alone(config, store, hour, starts):
     async def story():
-        nightly = Nightly(config, store, StoppedClock(NOON.replace(hour=hour)))
-        begun = await nightly.start_if_due()
-        await nightly.wait()
+        night = Nightly(config, store, StoppedClock(NOON.replace(hour=hour)))
+        begun = await night.start_if_due()
+        await night.wait()
         return begun
 
     assert asyncio.run(story()) is starts
+
+
+def test_training_makes_way_for_messages_before_it_does_anything(config, monkeypatch):
+    done = []
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")  # set in there, to be taken back afterwards
+    monkeypatch.setattr(nightly.os, "nice", lambda by: done.append(by > 0))
+    monkeypatch.setattr(training, "learn", lambda *_: done.append("trained"))
+
+    nightly._learn_apart(config)
+
+    assert done == [True, "trained"]
 
 
 def test_one_worker_trains_a_night_and_the_next_night_again(config, store):
