@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from bot.invoicing import TAIL, Billable
-from bot.models import Course, Order, OrderState
+from bot.models import Course, Order, OrderState, Purpose
 from bot.offers.pricing import Priced
 from bot.store.invoices import InvoiceState
 from bot.texts.markup import link, tap
@@ -22,18 +22,28 @@ ORDER_STATES: Mapping[OrderState, str] = {
 }
 
 
-def my_orders(orders: Sequence[Order], now: datetime, *, payable: bool, url: str = "") -> str:
-    """List a follower's orders; ``payable``: 继续支付 would find one. ``url`` is the page with all of them."""
+def my_orders(
+    orders: Sequence[Order], now: datetime, back: Mapping[str, str], *, payable: bool, url: str = ""
+) -> str:
+    """List a follower's orders; ``payable``: 继续支付 would find one. ``url`` is the page with all of them.
+
+    ``back`` tells, by the number of an order, how far its refund has got that is not over.
+    """
     if not orders:
         return f"你还没有订单。看看{tap('热门课程', '热门课程')}？"
     lines = [
-        f"· {o.title} {yuan(o.amount_fen)}{_made_of(o)}\n   {order_state(o, now)}｜尾号 {o.order_no[-6:]}"
+        f"· {o.title} {yuan(o.amount_fen)}{_made_of(o)}\n   {_stands(o, now, back)}｜尾号 {tail_of(o)}"
         for o in orders[:8]
     ]
     again, off = tap("继续支付", "继续支付"), tap("取消订单", "取消订单")
     tail = [f"最近一笔待付款订单：回复「{again}」去付款，回复「{off}」取消。"] if payable else []
     page = [f"{link(url, '点这里看全部订单和退款')}，也可以回复「{tap('退款', '退款')}」。"] if url else []
     return "\n".join(["你的订单：", *lines, *tail, *page])
+
+
+def _stands(order: Order, now: datetime, back: Mapping[str, str]) -> str:
+    gift = "礼物" if order.purpose is Purpose.GIFT else ""
+    return "｜".join(part for part in (gift, order_state(order, now), back.get(order.order_no, "")) if part)
 
 
 def _made_of(order: Order) -> str:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bot.errors import NoRefund
 from bot.models import Refund, RefundState, RefundTerms
 from bot.refunds import Preview
 from bot.refundterms import Basis
 from bot.texts.markup import tap
-from handlers.chat.replies import reach, yuan
+from handlers.chat.replies import SHOWN_TITLES, reach, yuan
 from handlers.chat.replies_money import tail_of
 
+STATES: Mapping[RefundState, str] = {
+    RefundState.REQUESTED: "退款等审核",
+    RefundState.DECLINED: "退款没有通过",
+    RefundState.NEW: "退款等微信确认",
+    RefundState.PROCESSING: "正在退款",
+    RefundState.SUCCESS: "退款已到账",
+    RefundState.ABNORMAL: "退款由工作人员处理中",
+    RefundState.CLOSED: "退款没有退成",
+    RefundState.REJECTED: "退款没有退成",
+}
 _LITTLE = {50: "学习未过半", 100: "没有学完"}
 _ORDER_TAIL = f"尾号回复「{tap('我的订单', '我的订单')}」可以看到。"
 
@@ -91,6 +101,18 @@ def refund_state(title: str, refund: Refund) -> str:
             return refund_declined(title, refund.note)
         case _:
             return refund_failed(title, refund.amount_fen)
+
+
+def on_its_way(refund: Refund) -> str:
+    """Say in a few words how far a refund has got that is not over, for a list of orders."""
+    return f"{STATES[refund.state]} {yuan(refund.amount_fen)}"
+
+
+def by_person(titles: Sequence[str], contact: str) -> str:
+    """Say, in one line, which refunds only a person decides on, and how to reach one."""
+    named = "".join(f"《{title}》" for title in titles[:SHOWN_TITLES])
+    more = "等" if len(titles) > SHOWN_TITLES else ""
+    return f"{named}{more}的退款要由工作人员核对，请{reach(contact)}。"
 
 
 def no_refund(why: NoRefund, title: str, terms: RefundTerms) -> str:

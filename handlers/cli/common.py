@@ -49,6 +49,8 @@ HEADINGS = {
     "paid_at": "付款时间",
     "attempts": "付款",
     "refunds": "退款",
+    "gift": "礼物",
+    "refund_state": "退款进度",
     "score": "得分",
     "basis": "依据",
     "kind": "依据",
@@ -227,6 +229,7 @@ WORDS = {
     "source": {"found": "推送前的线上菜单", "push": "推送", "rollback": "恢复", "delete": "删除"},
 }
 WORDS["kind"] = WORDS["basis"]
+WORDS["refund_state"] = WORDS["refund"]
 NO_LIMIT = {"total_limit", "each_limit", "most_groups"}  # where 0 stands for as many as come
 YES = {"y", "yes", "是", "好", "确定"}
 
@@ -384,7 +387,7 @@ def _for_people(name: str, value: Any) -> str:
     if name in NO_LIMIT and not value:
         return "不限"
     if name in WORDS:
-        return word(name, value)
+        return word(name, value) or "-"
     if isinstance(value, (list, tuple)):
         return "、".join(map(str, value)) or "-"
     return "是" if value is True else "否" if value is False else str(value) or "-"

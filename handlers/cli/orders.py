@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,8 +12,9 @@ import click
 from bot import catalog, refunding
 from bot.amounts import yuan
 from bot.errors import NotFound
-from bot.models import Order, RefundState
+from bot.models import Order, Purpose, Refund, RefundState
 from bot.refunding import Refundable
+from bot.store import Tx
 from handlers.chat import replies_offers
 from handlers.cli.common import Desk, Failure, confirm, show, show_one, word
 
@@ -28,7 +30,7 @@ def group() -> None:
 def list_(desk: Desk, as_json: bool) -> None:
     """List the orders."""
     with desk.store() as store:
-        rows = [_row(order) for order in store.write_now(lambda tx: tx.orders.all())]
+        rows = store.write_now(_rows)
     show(rows, as_json=as_json, empty="还没有订单")
 
 
@@ -39,20 +41,21 @@ def list_(desk: Desk, as_json: bool) -> None:
 def show_(desk: Desk, order_no: str, as_json: bool) -> None:
     """Show one order."""
 
-    def work(tx: Any) -> dict[str, Any]:
+    def work(tx: Tx) -> dict[str, Any]:
         order = _get(tx, order_no)
         attempts, refunds = tx.attempts.of(order_no), tx.refunds.of(order_no)
+        row = _row(order, refunds)
         if as_json:
             paid = [f"{a.out_trade_no} {a.trade_type} {a.state}" for a in attempts]
             back = [f"{r.out_refund_no} {r.amount_fen} 分 {r.state}" for r in refunds]
             lines = [asdict(line) for line in order.lines]
-            return {**_row(order), "lines": lines, "attempts": paid, "refunds": back}
+            return {**row, "lines": lines, "attempts": paid, "refunds": back}
         paid = [f"{a.out_trade_no} {word('trade_type', a.trade_type)} {word('attempt', a.state)}" for a in attempts]
         back = [f"{r.out_refund_no} {yuan(r.amount_fen)} 元 {word('refund', r.state)}" for r in refunds]
         made_of = [
             f"{replies_offers.line_name(line, {})} {replies_offers.line_amount(line)}" for line in order.lines
         ]
-        return {**_row(order), "title": order.title, "lines": made_of, "attempts": paid, "refunds": back}
+        return {**row, "title": order.title, "lines": made_of, "attempts": paid, "refunds": back}
 
     with desk.store() as store:
         row = store.write_now(work)
@@ -114,20 +117,31 @@ def _amount(text: str) -> int:
     return fen
 
 
-def _get(tx: Any, order_no: str) -> Order:
-    order: Order | None = tx.orders.get(order_no)
+def _get(tx: Tx, order_no: str) -> Order:
+    order = tx.orders.get(order_no)
     if order is None:
         raise NotFound(f"没有订单 {order_no}；用 orders list 看有哪些")
     return order
 
 
-def _row(order: Order) -> dict[str, Any]:
+def _rows(tx: Tx) -> list[dict[str, Any]]:
+    refunds: dict[str, list[Refund]] = {}
+    for refund in reversed(tx.refunds.all()):
+        refunds.setdefault(refund.order_no, []).append(refund)
+    return [_row(order, refunds.get(order.order_no, ())) for order in tx.orders.all()]
+
+
+def _row(order: Order, refunds: Sequence[Refund]) -> dict[str, Any]:
+    """Tell an order in a line; its refund is the last one of the payment that bought it."""
+    states = [each.state.value for each in refunds if each.out_trade_no == order.paid_attempt]
     return {
         "order_no": order.order_no,
         "openid": order.openid,
         "course_id": order.course_id,
         "amount_fen": order.amount_fen,
         "state": order.state.value,
+        "gift": order.purpose is Purpose.GIFT,
+        "refund_state": states[-1] if states else "",
         "created_at": order.created_at,
         "paid_at": order.paid_at,
     }

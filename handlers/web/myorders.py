@@ -24,16 +24,6 @@ from handlers.web.pages import Page
 log = logging.getLogger("zhike.pages")
 SHOWN = 50
 FAILED = (RefundState.CLOSED, RefundState.REJECTED, RefundState.DECLINED)
-REFUND_WORDS = {
-    RefundState.REQUESTED: "退款等审核",
-    RefundState.DECLINED: "退款没有通过",
-    RefundState.NEW: "退款等微信确认",
-    RefundState.PROCESSING: "正在退款",
-    RefundState.SUCCESS: "退款已到账",
-    RefundState.ABNORMAL: "退款由工作人员处理中",
-    RefundState.CLOSED: "退款没有退成",
-    RefundState.REJECTED: "退款没有退成",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +83,7 @@ class MyOrders(OrderPage):
             yuan=replies.yuan,
             tail=replies_money.tail_of,
             local=_local,
-            words=REFUND_WORDS,
+            words=replies_refunds.STATES,
         )
 
     def _lines(self, tx: Tx, now: datetime) -> list[Line]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import sqlite3
 from contextlib import closing
 from dataclasses import asdict
@@ -10,7 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from bot.config import SECTIONS
-from bot.models import OrderState
+from bot.models import OrderState, Purpose
+from bot.offers.quoting import Wish
 from handlers.cli import main
 from tests.scenarios.world import COURSE, FEN, TITLE, go_to_the_till, pay_twice, play
 
@@ -155,6 +157,38 @@ def test_of_two_payments_the_operator_names_one_and_the_question_says_what_becom
     assert "重复付了 99.00 元" in named.output
     assert "不影响课程" in named.output
     assert (first, second) == (0, FEN)
+
+
+def test_the_list_and_the_order_tell_a_gift_and_how_far_a_refund_has_got(tmp_path):
+    async def story(counter, till):
+        before = json.loads((await counter.run("orders", "show", till.order_no, "--json")).output)
+        await counter.run("orders", "refund", till.order_no, *WHY, "--yes")
+        placed = await counter.shop.orders.place("oBen00000000000000000000000b", COURSE, wish=Wish(Purpose.GIFT))
+        listed = json.loads((await counter.run("orders", "list", "--json")).output)
+        said = (await counter.run("orders", "list")).output
+        shown = (await counter.run("orders", "show", till.order_no)).output
+        told = {row["order_no"]: (row["gift"], row["refund_state"]) for row in listed}
+        return before, told[till.order_no], told[placed.order.order_no], said, shown
+
+    [before], refunded, gift, said, shown = at_the_desk(story, tmp_path)
+
+    assert (before["gift"], before["refund_state"]) == (False, "")
+    assert refunded[0] is False
+    assert refunded[1] in {"PROCESSING", "SUCCESS"}
+    assert gift == (True, "")
+    assert ("礼物" in said, "退款进度" in said) == (True, True)
+    assert re.search(r"退款进度 +(退款中|已到账)", shown)
+
+
+def test_the_refund_of_a_second_payment_is_not_shown_as_one_of_the_order(tmp_path):
+    async def story(counter, till):
+        shown = json.loads((await counter.run("orders", "show", till.order_no, "--json")).output)
+        return shown, json.loads((await counter.run("orders", "list", "--json")).output)
+
+    [shown], listed = at_the_desk_twice(story, tmp_path)
+
+    assert shown["refunds"]
+    assert [each["refund_state"] for each in (shown, *listed)] == ["", ""]
 
 
 def make_older(shop, order_no):

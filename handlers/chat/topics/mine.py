@@ -10,7 +10,7 @@ from bot import privacy
 from bot.models import Course, Order, OrderState, Purpose
 from bot.offers.bundles import PAID_FOR
 from bot.shop import Shop
-from handlers.chat import reading, replies, replies_money, replies_offers
+from handlers.chat import reading, replies, replies_money, replies_offers, replies_refunds
 from handlers.chat.answers import Answer, Later, Text
 from handlers.chat.replies_pending import gift_to_pay, seat_to_pay
 from handlers.chat.topics import items
@@ -32,10 +32,15 @@ def courses(_message: Any, turn: Turn) -> Answer:
 
 
 def orders(_message: Any, turn: Turn) -> Answer:
-    """List the follower's orders."""
+    """List the follower's orders, with what is on its way back."""
     found = turn.tx.orders.of(turn.openid)
     payable = _to_pay(turn, found) is not None
-    return Text(replies_money.my_orders(found, turn.now, payable=payable, url=turn.orders_link))
+    back = {
+        order.order_no: replies_refunds.on_its_way(refund)
+        for order, refund in turn.shop.refunds.under_way(turn.tx, turn.openid)
+        if refund.out_trade_no == order.paid_attempt
+    }
+    return Text(replies_money.my_orders(found, turn.now, back, payable=payable, url=turn.orders_link))
 
 
 def continue_paying(_message: Any, turn: Turn) -> Answer:

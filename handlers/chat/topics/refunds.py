@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -20,16 +21,23 @@ MINUTES = TIME_TO_CONFIRM // timedelta(minutes=1)
 
 
 def ask(_message: Any, turn: Turn) -> Answer:
-    """Show what may go back: the one order at once, several as a list; where there is none, say why."""
+    """Show what may go back: the one order at once, several as a list; where there is none, say why.
+
+    What only a person gives back is named below it.
+    """
     if not turn.shop.config.refund.enabled:
         return Text(_stock(turn))
     previews = turn.shop.refunds.refundable(turn.tx, turn.openid, turn.now)[:MOST_LISTED]
     begun = turn.shop.refunds.under_way(turn.tx, turn.openid)[:MOST_REASONS]
     told = [replies_refunds.refund_state(order.title, refund) for order, refund in begun]
+    obstacles = list(turn.shop.refunds.obstacles(turn.tx, turn.openid, turn.now))
     if previews:
-        shown = _show(turn, previews[0]) if len(previews) == 1 else _list(turn, previews)
-        return Text("\n\n".join([*told, shown]))
-    return Text("\n\n".join(told) or _nothing(turn))
+        told.append(_show(turn, previews[0]) if len(previews) == 1 else _list(turn, previews))
+    elif not told and (why := _nothing(turn, obstacles)):
+        told.append(why)
+    if by_person := list(dict.fromkeys(order.title for order, why in obstacles if why is NoRefund.PERSON)):
+        told.append(replies_refunds.by_person(by_person, turn.chat.human_contact))
+    return Text("\n\n".join(told))
 
 
 def of_order(tail: str, _message: Any, turn: Turn) -> Answer:
@@ -135,11 +143,12 @@ def _refusal(turn: Turn, order: Order, why: NoRefund) -> str:
     return replies_refunds.no_refund(why, order.title, terms)
 
 
-def _nothing(turn: Turn) -> str:
-    reasons = list(turn.shop.refunds.obstacles(turn.tx, turn.openid, turn.now))[:MOST_REASONS]
-    if reasons:
-        return "\n".join(_refusal(turn, order, why) for order, why in reasons)
-    return replies_refunds.nothing_paid(courses=bool(turn.owned)) + _stock(turn)
+def _nothing(turn: Turn, obstacles: Sequence[tuple[Order, NoRefund]]) -> str:
+    """Say why nothing goes back by itself; empty where all of it is for a person to decide."""
+    if not obstacles:
+        return replies_refunds.nothing_paid(courses=bool(turn.owned)) + _stock(turn)
+    reasons = [(order, why) for order, why in obstacles if why is not NoRefund.PERSON]
+    return "\n".join(_refusal(turn, order, why) for order, why in reasons[:MOST_REASONS])
 
 
 def _stock(turn: Turn) -> str:
