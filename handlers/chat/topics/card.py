@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from bot.models import Course, Kind
+from bot.offers.pricing import Priced
+from bot.store.coupons import Holder
 from handlers.chat import replies, replies_offers
 from handlers.chat.answers import Answer, Text
 from handlers.chat.topics import items
@@ -29,7 +31,7 @@ def open_card(course: Course, turn: Turn, source: str) -> str:
         return special
     if course.free:
         return replies.free_card(course)
-    priced = turn.priced(course, turn.talk.coupon)
+    priced = _priced(course, turn)
     shown = replies.card(course, priced, turn.course_link(course, source, priced.used), turn.refund_note)
     deal = turn.tx.groups.running(course.course_id, turn.now)
     together = replies_offers.group_offer(deal.size, deal.price_fen, turn.group_link(course)) if deal else ""
@@ -55,7 +57,7 @@ def price(_message: Any, turn: Turn) -> Answer:
         return Text(replies.owned(course, turn.lesson_link(course.course_id)))
     if (special := items.card(course, turn, "price")) is not None:
         return Text(special)
-    priced = turn.priced(course, "" if course.free else turn.talk.coupon)
+    priced = _priced(course, turn)
     return Text(replies.price(course, priced, turn.course_link(course, "price", priced.used)))
 
 
@@ -87,6 +89,16 @@ def undo(_message: Any, turn: Turn) -> Answer:
     talk.disliked, talk.unlearn = "", False
     talk.seen = [each for each in talk.seen if each != course.course_id]
     return Text(replies.dislike_undone(course))
+
+
+def _priced(course: Course, turn: Turn) -> Priced:
+    """Price a course with the coupon of the talk; one that could not be kept now is told of for the last time."""
+    priced = turn.priced(course, "" if course.free else turn.talk.coupon)
+    if priced.fault is not None:
+        coupon = turn.tx.coupons.get(turn.talk.coupon)
+        if turn.shop.coupons.fault(turn.tx, coupon, Holder(turn.openid), turn.now) is not None:
+            turn.talk.coupon = ""
+    return priced
 
 
 def _picked(turn: Turn, tap: str) -> Course | None:
