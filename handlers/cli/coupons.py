@@ -19,7 +19,7 @@ from bot.store.coupons import Coupon, LimitedPrice
 from bot.tagging import read_rules
 from handlers.chat import routes
 from handlers.cli.common import Desk, Failure, show, show_one
-from handlers.cli.moments import HELP, moment
+from handlers.cli.moments import HELP, moment, typed_end
 
 F = TypeVar("F", bound=Callable[..., Any])
 COUNT = click.IntRange(0, 1_000_000_000)
@@ -195,7 +195,7 @@ def _row(tx: Tx, coupon: Coupon, now: datetime) -> dict[str, Any]:
 
 
 def _for_people(row: dict[str, Any]) -> dict[str, Any]:
-    """Say in one column what it takes off, and in one for what."""
+    """Say in one column what it takes off, in one for what, and the last day as it was typed."""
     gives = f"{yuan(row['amount_fen'])} 元" if row["amount_fen"] else f"{row['percent']}%"
     floor = f"，最低 {yuan(row['floor_fen'])} 元" if row["floor_fen"] else ""
     audience = {"": "人人", "new": "没买过的人"}.get(row["audience"], f"标签「{row['audience']}」")
@@ -207,6 +207,7 @@ def _for_people(row: dict[str, Any]) -> dict[str, Any]:
         "gives": f"减 {gives}{floor}",
         "for_what": for_what,
         "audience": audience,
+        "usable_until": typed_end(row["usable_until"]),
     }
 
 
@@ -223,6 +224,8 @@ def prices_list(desk: Desk, as_json: bool) -> None:
     now = datetime.now(UTC)
     with desk.store() as store:
         rows = store.write_now(lambda tx: [_price_row(each, now) for each in tx.limited_prices.all()])
+    if not as_json:
+        rows = [row | {"ends_at": typed_end(row["ends_at"])} for row in rows]
     show(rows, as_json=as_json, empty="还没有限时价；用 prices add 添加")
 
 

@@ -14,6 +14,7 @@ from bot.ports import BEIJING
 from bot.store import Tx
 from bot.store.groups import Deal, Group, GroupState, SeatState
 from handlers.cli.common import Desk, Failure, sentences, show
+from handlers.cli.moments import typed_end
 
 
 @click.group("groups", help="拼团：几个人一起买更便宜，凑不满自动全额退款。")
@@ -51,6 +52,8 @@ def list_(desk: Desk, as_json: bool) -> None:
     """List the deals."""
     with desk.store() as store:
         rows = store.write_now(lambda tx: [_row(tx, deal) for deal in tx.groups.deals()])
+    if not as_json:
+        rows = [row | {"until": typed_end(row["until"])} for row in rows]
     show(rows, as_json=as_json, empty="还没有拼团；用 groups add 开放一个")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 from bot.ports import BEIJING
 from handlers.cli.common import Failure
@@ -22,3 +22,12 @@ def moment(text: str, what: str, *, end: bool = False) -> datetime | None:
             continue
         return read + timedelta(days=1) if end and pattern == "%Y-%m-%d" else read
     raise Failure(f"{what} {text!r} 不是时间，应形如 2026-11-30 或 2026-11-30 20:00")
+
+
+def typed_end(at: datetime | None) -> str | None:
+    """Write an end as ``moment`` reads it: the whole of a day as that day alone."""
+    if at is None:
+        return None
+    local = at.astimezone(BEIJING)
+    whole = local.time() == time()
+    return f"{local - timedelta(days=1):%Y-%m-%d}" if whole else f"{local:%Y-%m-%d %H:%M}"

@@ -1,6 +1,7 @@
 """``coupons`` and ``prices`` at the desk: taken whole or refused with everything that is wrong."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -208,3 +209,38 @@ def test_orders_show_explains_the_price(run, tmp_path):
 
     assert row["lines"][2] == {"kind": "coupon", "amount_fen": -1000, "ref": "SPRING"}
     assert "原价 ¥99、限时优惠 −¥50、优惠码 SPRING −¥10" in run("orders", "show", "ZK1").output
+
+
+def test_lists_show_the_last_day_as_it_was_typed_and_scripts_get_the_moment(run):
+    run("coupons", "add", "SPRING", "--amount", "20", "--until", day(3))
+    run("coupons", "add", "NOON", "--amount", "20", "--until", f"{day(3)} 12:30")
+    run("coupons", "add", "EVER", "--amount", "20")
+    run("prices", "add", "--course", "EDU001", "--price", "49.50", "--until", day(5))
+    run("groups", "add", "--course", "EDU001", "--size", "3", "--price", "59", "--until", day(7))
+
+    coupons, shown = run("coupons", "list").output, run("coupons", "show", "SPRING").output
+    prices, groups = run("prices", "list").output, run("groups", "list").output
+    moments = {row["code"]: row["usable_until"] for row in listed(run)}
+
+    assert [re.search(rf"^{code} .*", coupons, re.MULTILINE)[0].split()[-2:] for code in ("SPRING", "EVER")] == [
+        [day(3), "可用"],
+        ["-", "可用"],
+    ]
+    assert f"{day(3)} 12:30" in coupons
+    assert day(4) not in coupons + shown
+    assert (day(5) in prices, day(6) in prices) == (True, False)
+    assert (day(7) in groups, day(8) in groups) == (True, False)
+    assert moments == {
+        "SPRING": iso(day(4)),
+        "NOON": iso(f"{day(3)} 12:30", "%Y-%m-%d %H:%M"),
+        "EVER": None,
+    }
+    assert listed(run, "prices")[0]["ends_at"] == iso(day(6))
+    assert listed(run, "groups")[0]["until"] == iso(day(8))
+
+
+def test_what_the_list_shows_typed_again_changes_nothing(run):
+    run("coupons", "add", "SPRING", "--amount", "20", "--until", day(3))
+    typed = re.search(r"\d{4}-\d\d-\d\d(?= +可用)", run("coupons", "list").output)[0]
+
+    assert "没有变化" in run("coupons", "edit", "SPRING", "--until", typed).output
