@@ -145,11 +145,18 @@ def issue(tx: Tx, order_no: str, number: str, now: datetime) -> Invoice:
     return _kept(tx, order_no)
 
 
+def reversible(tx: Tx, order_no: str) -> tuple[Billable, Invoice]:
+    """Return an order with its invoice that is out and may be taken back; errors say what is in the way."""
+    found = _requested(tx, order_no)
+    if found.invoice is None or found.invoice.state is not InvoiceState.ISSUED:
+        raise NotAllowed(f"订单 {order_no} 没有开出的发票，不用红冲")
+    return found, found.invoice
+
+
 def reverse(tx: Tx, order_no: str, number: str, now: datetime) -> Invoice:
     """Note that an invoice was taken back by a red one, whose number this is; what asked for it is settled."""
-    _requested(tx, order_no)
-    if not tx.invoices.reverse(order_no, number):
-        raise NotAllowed(f"订单 {order_no} 没有开出的发票，不用红冲")
+    reversible(tx, order_no)
+    tx.invoices.reverse(order_no, number)
     for anomaly in tx.anomalies.open():
         if (anomaly.kind, anomaly.key) == ("invoice_reversal", order_no):
             tx.anomalies.resolve(anomaly.anomaly_id, f"已红冲，红字发票 {number}", now)

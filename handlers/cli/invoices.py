@@ -19,7 +19,7 @@ from bot.invoicing import Billable
 from bot.ports import BEIJING
 from bot.store import Tx
 from bot.store.invoices import Invoice, InvoiceState, TitleKind
-from handlers.cli.common import Desk, Failure, show
+from handlers.cli.common import Desk, Failure, confirm, show
 
 NUMBER = re.compile(r"[0-9A-Za-z-]{4,40}")
 COLUMNS = (
@@ -74,13 +74,27 @@ def issue(desk: Desk, order_no: str, number: str) -> None:
 @group.command("reverse", help="登记一张已经红冲的发票。")
 @click.argument("order_no")
 @click.option("--number", required=True, help="红字发票的号码")
+@click.option("--yes", is_flag=True, help="不再询问")
 @click.pass_obj
-def reverse(desk: Desk, order_no: str, number: str) -> None:
+def reverse(desk: Desk, order_no: str, number: str, yes: bool) -> None:
     """Note that an invoice was taken back."""
     checked = _number(number)
     with desk.store() as store:
+        found, issued = store.write_now(lambda tx: invoicing.reversible(tx, order_no))
+        if not yes:
+            confirm(_question(found, issued, checked))
         out = store.write_now(lambda tx: invoicing.reverse(tx, order_no, checked, datetime.now(UTC)), durable=True)
     click.echo(f"订单 {order_no} 的发票 {out.number} 已红冲，红字发票 {checked}")
+
+
+def _question(found: Billable, issued: Invoice, number: str) -> str:
+    excess = found.excess_fen
+    why = f"要红冲的是 {yuan(excess)} 元" if excess else "这笔订单没有退款，本来不用红冲"
+    return (
+        f"订单 {issued.order_no} 的发票 {issued.number}（{yuan(issued.amount_fen)} 元，{issued.title}），{why}。"
+        f"登记红字发票 {number} 后整张算已红冲，不能撤回，这笔订单也不能再申请发票；"
+        "这里只登记，红字发票要先在税务系统开好。确定？"
+    )
 
 
 @group.command("export", help="把发票申请导出成 CSV（UTF-8，表格软件可以直接打开）。")

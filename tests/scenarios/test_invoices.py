@@ -128,7 +128,7 @@ def test_a_whole_refund_makes_it_visible_that_the_invoice_is_to_be_reversed(tmp_
         rows, shown = await listed(counter), (await counter.run("invoices", "list")).output
         found = json.loads((await counter.run("anomalies", "list", "--json")).output)
         answer = (await phone.say(COMPANY)).text
-        await counter.run("invoices", "reverse", order_no, "--number", "R0001")
+        await counter.run("invoices", "reverse", order_no, "--number", "R0001", "--yes")
         after = json.loads((await counter.run("anomalies", "list", "--json")).output)
         return rows, shown, found, answer, await listed(counter), after, await listed(counter, "--all")
 
@@ -141,6 +141,49 @@ def test_a_whole_refund_makes_it_visible_that_the_invoice_is_to_be_reversed(tmp_
     assert "已开" in answer
     assert (left, after) == ([], [])
     assert [(row["invoice_state"], row["reversal"]) for row in everything] == [("REVERSED", "R0001")]
+
+
+@pytest.mark.parametrize("typed", ["n\n", "\n", ""], ids=repr)
+def test_without_a_yes_no_invoice_is_reversed_and_the_question_says_what_would_be(tmp_path, typed):
+    async def story(counter, phone, order_no):
+        await phone.say(COMPANY)
+        await counter.run("invoices", "issue", order_no, "--number", "N0001")
+        await give_back(counter, order_no, 4000)
+        told = await counter.run("invoices", "reverse", order_no, "--number", "R0001", typed=typed)
+        return told, await asked(counter, order_no)
+
+    told, kept = a_buyer(story, tmp_path)
+
+    assert told.exit_code == 1
+    assert all(said in told.output for said in ("N0001", "99.00 元", "R0001", "要红冲的是 40.00 元", "不能再"))
+    assert (kept.state, kept.reversal) == (InvoiceState.ISSUED, "")
+
+
+def test_reversing_an_invoice_that_is_still_true_says_so_before_the_yes(tmp_path):
+    async def story(counter, phone, order_no):
+        await phone.say(COMPANY)
+        await counter.run("invoices", "issue", order_no, "--number", "N0001")
+        told = await counter.run("invoices", "reverse", order_no, "--number", "R0001", typed="y\n")
+        return told, await asked(counter, order_no)
+
+    told, kept = a_buyer(story, tmp_path)
+
+    assert told.exit_code == 0
+    assert "没有退款，本来不用红冲" in told.output
+    assert "已红冲，红字发票 R0001" in told.output
+    assert kept.state is InvoiceState.REVERSED
+
+
+def test_what_cannot_be_reversed_is_refused_before_anything_is_asked(tmp_path):
+    async def story(counter, phone, order_no):
+        await phone.say(COMPANY)
+        return await counter.run("invoices", "reverse", order_no, "--number", "R0001", typed="y\n")
+
+    told = a_buyer(story, tmp_path)
+
+    assert told.exit_code == 1
+    assert "没有开出的发票" in told.output
+    assert "确定" not in told.output
 
 
 def test_a_partial_refund_leaves_the_rest_and_an_invoice_before_it_is_too_high(tmp_path):
