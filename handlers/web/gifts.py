@@ -78,18 +78,25 @@ class GiftPage(Page):
         )
 
     async def post(self, token: str) -> None:
-        """Claim it: the first one gets it."""
+        """Claim it: the first one gets it. Its giver is asked first whether they are ``sure``."""
         self.require_same_site()
         openid, now, service = self.openid, self._shop.clock.now(), self._shop.gifts
+        sure = self.get_body_argument("sure", "") == "1"
         if not openid:
             self.finish({"state": "session"})
             return
 
-        def work(tx: Tx) -> gifts.Claimed:
+        def work(tx: Tx) -> gifts.Claimed | None:
+            gift = tx.gifts.get(token)
+            if gift is not None and gift.giver == openid and gift.state is GiftState.OPEN and not sure:
+                return None
             tx.followers.ensure(openid, now)
             return service.claim(tx, token, openid, now)
 
         done = await self._shop.store.write(work, durable=True)
+        if done is None:
+            self.finish({"state": "sure", "go": ""})
+            return
         self._shop.jobs.wake()
         learn = f"/learn/{done.course.course_id}" if done.course else ""
         self.finish({"state": done.outcome.value, "go": learn if done.outcome != "gone" else ""})

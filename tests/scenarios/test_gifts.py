@@ -180,6 +180,37 @@ def test_an_unpaid_gift_does_not_exist_and_a_stranger_cannot_guess_or_greet(live
     assert "请在微信里打开" in cold
 
 
+def test_a_giver_who_keeps_a_gift_is_asked_once_and_until_then_it_can_still_be_sent(live):
+    async def story(world):
+        order, gift = await a_gift(world)
+        anna, ben, link = await visitor(world, ANNA), await visitor(world, BEN), f"/gift/{gift.token}"
+        page, theirs = (await anna.open(link)).body.decode(), (await ben.open(link)).body.decode()
+        asked = await anna.press(link)
+        between = (await gift_of(world, order)).state, await owned(world, ANNA)
+        kept = await anna.press(link, sure="1")
+        return page, theirs, asked, between, kept, await owned(world, ANNA), await ben.press(link)
+
+    page, theirs, asked, between, kept, annas, late = live(story)
+
+    assert "确定自己留着？" in page
+    assert "确定自己留着" not in theirs
+    assert (asked["state"], asked["go"]) == ("sure", "")
+    assert between == (GiftState.OPEN, [])
+    assert (kept["state"], annas, late["state"]) == ("claimed", [COURSE], "gone")
+
+
+def test_after_the_question_a_friend_may_still_be_first(live):
+    async def story(world):
+        _order, gift = await a_gift(world)
+        anna, ben, link = await visitor(world, ANNA), await visitor(world, BEN), f"/gift/{gift.token}"
+        await anna.press(link)
+        return await ben.press(link), await anna.press(link, sure="1"), await owned(world, ANNA)
+
+    bens, annas, owned_by_anna = live(story)
+
+    assert (bens["state"], annas["state"], owned_by_anna) == ("claimed", "gone", [])
+
+
 def test_who_has_the_course_leaves_the_gift_for_another_and_the_giver_may_keep_it(live):
     async def story(world):
         _order, gift = await a_gift(world)

@@ -81,6 +81,31 @@ def test_a_gift_is_paid_greeted_and_claimed(tmp_path):
     assert tell(story, tmp_path) == (0, "开始学习", [COURSE], [])
 
 
+def test_a_giver_keeps_a_gift_with_the_second_press_only(tmp_path):
+    async def story(shop, simulator, anna, _ben):
+        def keep(hand):
+            hand.driver.get(anna.link_to(f"{simulator.webview_url}/c/{COURSE}/gift"))
+            pay(hand)
+            hand.tap("#claim", "自己留着")
+            hand.find("[role=status]", having="确定自己留着？")
+            hand.picture("gift-keep")
+            return hand.find("#claim").text
+
+        def agree(hand):
+            path = next(iter(gifts)).token
+            hand.driver.get(anna.link_to(f"{simulator.webview_url}/gift/{path}"))
+            hand.tap("#claim", "自己留着")
+            hand.tap("#claim", "确定自己留着")
+            hand.find("#lessons")
+
+        button = await asyncio.to_thread(show, tmp_path, keep)
+        gifts, before = await shop.store.read(lambda tx: tx.gifts.given_by(anna.openid)), await owned(shop, anna)
+        await asyncio.to_thread(show, tmp_path, agree)
+        return button, before, await owned(shop, anna)
+
+    assert tell(story, tmp_path) == ("确定自己留着", [], [COURSE])
+
+
 def test_two_people_fill_a_group(tmp_path):
     async def story(shop, simulator, anna, ben):
         now = shop.clock.now()
