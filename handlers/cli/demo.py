@@ -40,14 +40,20 @@ LOCK = "in-use"
 
 
 def settings_for(
-    simulator: Simulator, folder: Path, host: str, menu: Mapping[str, Any], texts: str = "data/texts.toml"
+    simulator: Simulator,
+    folder: Path,
+    host: str,
+    menu: Mapping[str, Any],
+    *,
+    port: int = 8000,
+    texts: str = "data/texts.toml",
 ) -> Config:
     """Return settings that make the simulator our WeChat; the keys go into ``folder``."""
     keys, played = simulator.credentials, simulator.settings
     (folder / "apiclient_key.pem").write_text(keys.merchant_private_key)
     (folder / "pub_key.pem").write_text(keys.platform_public_key)
     raw = {
-        "server": {"host": host, "public_url": simulator.webview_url},
+        "server": {"host": host, "port": port, "public_url": simulator.webview_url},
         "wechat": {
             "app_id": played.app_id,
             "app_secret": played.app_secret,
@@ -107,6 +113,16 @@ def write_settings(config: Config, folder: Path) -> Path:
     path = folder / "config.toml"
     path.write_text("\n".join(lines), "utf-8")
     return path
+
+
+def copy_texts(texts: str, folder: Path) -> str:
+    """Copy the file of texts into ``folder``, for edits that are only tried; where there is none, an empty one."""
+    copy = folder / "texts.toml"
+    try:
+        shutil.copyfile(texts, copy)
+    except OSError:
+        copy.write_text("# 演示用的文字、关键词规则和人工时间，演示结束就没有了\n", "utf-8")
+    return str(copy)
 
 
 def _toml(value: object) -> str:
@@ -183,21 +199,25 @@ async def push_menu(shop: Shop, simulator: Simulator) -> None:
 
 async def _play(folder: Path, port: int, menu: Mapping[str, Any], texts: str) -> None:
     simulator = Simulator(SimulatorSettings())
+    sockets = bind_sockets(port, "127.0.0.1")
+    bound = sockets[0].getsockname()[1]
     await simulator.start(port and port + 1, port and port + 2)
-    config = with_rewards(with_notices(settings_for(simulator, folder, "127.0.0.1", menu, texts), simulator))
+    config = settings_for(
+        simulator, folder, "127.0.0.1", menu, port=bound, texts=await asyncio.to_thread(copy_texts, texts, folder)
+    )
+    config = with_rewards(with_notices(config, simulator))
     settings = write_settings(config, folder)
     shop = open_shop(config, tell=teller(config.server.public_url))
     stock(shop)
     await shop.suggestions.refresh(shop.store, shop.clock.now())
     await push_menu(shop, simulator)
     server = HTTPServer(make_app(shop))
-    sockets = bind_sockets(port, "127.0.0.1")
     server.add_sockets(sockets)
-    bound = sockets[0].getsockname()[1]
     simulator.attach(f"http://127.0.0.1:{bound}", forget=forgetter(shop))
     click.echo(f"listening on http://127.0.0.1:{bound}")
     click.echo(f"打开 {simulator.url} ，用模拟手机关注公众号、聊天、付款；按 Ctrl+C 结束")
     click.echo(f"另开一个终端可以试各种命令：python3 run.py --config {settings} menu check")
+    click.echo(f"欢迎语、关键词和人工时间可以在 {config.chat.texts_file} 里改，两秒内生效，只在这次演示里")
     jobs = asyncio.create_task(shop.jobs.run_forever())
     await _until_told_to_stop()
     jobs.cancel()

@@ -1,10 +1,18 @@
-"""What only the demo does: starting over, for the phone and for the shop."""
+"""What only the demo does: starting over, for the phone and for the shop, and files of its own to try edits in."""
 
+import re
+import subprocess
+import sys
 import tomllib
 from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tornado.testing import bind_unused_port
 
 from bot.config import load
-from handlers.cli.demo import HOUSE, forgetter, push_menu, with_rewards, write_settings
+from handlers.cli.demo import HOUSE, copy_texts, forgetter, push_menu, with_rewards, write_settings
+from tests.scenarios.test_browser import running
 from tests.scenarios.world import COURSE, go_to_the_till, play
 
 
@@ -82,3 +90,47 @@ def test_the_demo_rewards_who_brings_friends_at_once_and_other_terminals_know(tm
     rewarded = play(story, tmp_path)
 
     assert (rewarded.enabled, rewarded.after_days) == (True, 0)
+
+
+def test_an_edit_of_the_texts_in_the_demo_stays_in_its_own_folder(tmp_path):
+    ours = HOUSE / "data" / "texts.toml"
+    before = ours.read_bytes()
+    with running(tmp_path) as (_demo, process):
+        settings = re.search(r"--config (\S+) ", process.stdout.readline())[1]
+        texts = Path(re.search(r"\S+/texts\.toml", process.stdout.readline())[0])
+        written = load(Path(settings), environ={})
+        copied = texts.read_bytes()
+        texts.write_text('[texts]\nthanks = "试出来的一句"\n', "utf-8")
+        told = subprocess.run(
+            [sys.executable, "run.py", "--config", settings, "texts", "preview"],
+            cwd=HOUSE,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+
+    assert tmp_path in texts.parents
+    assert written.chat.texts_file == str(texts)
+    assert copied == before == ours.read_bytes()
+    assert "试出来的一句" in told.stdout
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_the_settings_of_the_demo_name_the_port_that_it_listens_on(tmp_path, named):
+    sock, port = bind_unused_port()  # the two after it are very likely free as well
+    sock.close()
+    port = port if named else 0
+    with running(tmp_path, port) as (demo, process):
+        settings = re.search(r"--config (\S+) ", process.stdout.readline())[1]
+        written = load(Path(settings), environ={})
+
+    assert demo.shop == f"http://127.0.0.1:{written.server.port}"
+    assert written.server.port == port or not named
+
+
+@pytest.mark.parametrize("setting", ["", "no-such-file.toml"])
+def test_a_demo_without_texts_of_its_own_starts_with_none_to_edit(tmp_path, setting):
+    path = Path(copy_texts(setting and str(tmp_path / setting), tmp_path))
+
+    assert path == tmp_path / "texts.toml"
+    assert tomllib.loads(path.read_text("utf-8")) == {}
