@@ -26,6 +26,7 @@ from handlers.cli.common import Desk, Failure, confirm, sentences, show
 
 T = TypeVar("T")
 WITNESSES = 3  # followers of our own whom trymatch is asked about
+DELETING, DELETED = "删掉公众号的全部菜单，包括个性化菜单？", "已删除，关注者看不到菜单了"
 SOURCES = {"api": "接口做的", "console": "在网页后台做的", "none": "没有菜单"}
 JSON = click.option("--json", "as_json", is_flag=True, help="输出 JSON")
 YES = click.option("--yes", is_flag=True, help="不再询问")
@@ -205,10 +206,17 @@ def rollback(desk: Desk, version: int | None, tried: tuple[str, ...], *, yes: bo
 
     live, tags, wanted = _ask(desk, earlier)
     _tell_changes(compare.changes(live.menus, wanted, tags), live, same="线上已经是这一版")
+    bare = not wanted.default
+    if bare and live.source != "none":
+        click.echo("注意：这一版没有菜单，恢复成它就是删掉线上的菜单", err=True)
     if not yes:
-        confirm("恢复成这份菜单？")
-    done = _ask(desk, lambda menus: menus.push(wanted, source="rollback", witnesses=tried or _witnesses(desk)))
-    _tell_pushed(done, "已恢复")
+        confirm(DELETING if bare else "恢复成这份菜单？")
+    seen = () if bare else tried or _witnesses(desk)  # who has no menu sees none of ours
+    done = _ask(desk, lambda menus: menus.push(wanted, source="rollback", witnesses=seen))
+    if bare and done.changed:
+        click.echo(DELETED)
+    else:
+        _tell_pushed(done, "已恢复")
 
 
 @group.command("delete", help="删掉公众号的全部菜单，个性化菜单也一起；可以用 rollback 恢复。")
@@ -218,9 +226,9 @@ def delete(desk: Desk, *, yes: bool) -> None:
     """Take every menu away."""
     desk.calling()
     if not yes:
-        confirm("删掉公众号的全部菜单，包括个性化菜单？")
+        confirm(DELETING)
     done = _ask(desk, lambda menus: menus.delete())
-    click.echo("已删除，关注者看不到菜单了" if done.changed else "本来就没有菜单")
+    click.echo(DELETED if done.changed else "本来就没有菜单")
 
 
 @group.command("history", help="列出线上有过的菜单，新的在前；用 rollback 恢复。")

@@ -204,6 +204,36 @@ def test_rollback_history_and_delete(desk):
     assert "推送前的线上菜单" in desk("history").output
 
 
+def test_going_back_to_no_menu_is_asked_as_a_deletion_and_said_as_one(desk):
+    phone = desk.phone()
+    desk("push", "--yes")
+
+    refused = desk("rollback", typed="n\n")
+    still = desk.shown(phone)
+    done = desk("rollback", "--try", phone.openid, typed="y\n")
+
+    for told in (refused.output, done.output):
+        assert "这一版没有菜单" in told
+        assert "删掉公众号的全部菜单，包括个性化菜单？" in told
+    assert refused.exit_code == 1
+    assert still == ["找课程", "帮助"]
+    assert (done.exit_code, desk.shown(phone)) == (0, [])
+    assert "已删除，关注者看不到菜单了" in done.output
+
+
+def test_going_back_to_no_menu_warns_even_where_nothing_is_asked(desk):
+    desk("push", "--yes")
+
+    done = desk("rollback", "1", "--yes")
+    again = desk("rollback", "1", "--yes")
+    other = desk("rollback", "--yes")
+
+    assert "这一版没有菜单" in done.output
+    assert "确认" not in done.output
+    assert (again.exit_code, "这一版没有菜单" in again.output, "没有改动" in again.output) == (0, False, True)
+    assert "这一版没有菜单" not in other.output
+
+
 def test_pull_writes_into_the_settings_and_keeps_the_rest(desk):
     desk.stage.on_stage(
         lambda: desk.sim.make_menu_in_console(
