@@ -39,8 +39,11 @@ LIMITS: Mapping[str, str] = {"price": "价格", "level": "难度", "length": "�
 
 def yuan(fen: int) -> str:
     """Show a price: free, whole yuan, or with its jiao and fen."""
-    if fen == 0:
-        return "免费"
+    return money(fen) if fen else "免费"
+
+
+def money(fen: int) -> str:
+    """Show an amount of money as followers read it: whole yuan, or with its jiao and fen."""
     return f"¥{fen // 100}" if fen % 100 == 0 else f"¥{amounts.yuan(fen)}"
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bot import amounts
 from bot.config import ReferralSettings
 from bot.models import Course, Line
 from bot.offers.pricing import Priced
 from bot.referral.service import Summary
 from bot.store.coupons import Coupon
 from bot.texts.markup import link, tap
-from handlers.chat.replies import moment, today, with_coupon, yuan
+from handlers.chat.replies import moment, money, today, with_coupon, yuan
 
 GROUP_STATES: Mapping[str, str] = {
     "forming": "还差 {missing} 人",
@@ -224,16 +223,16 @@ def invite_terms(terms: ReferralSettings, refund_days: int) -> str:
     """Say what an invitation earns, and when."""
     days = max(terms.after_days, refund_days) if terms.after_days else 0
     window = f"付款 {days} 天后没有退款" if days else "付款后没有退款"
-    most = f"¥{amounts.yuan(terms.reward_max_fen)}"
+    most = money(terms.reward_max_fen)
     share = f"实付的 {terms.reward_percent}%（最多 {most}）"
-    fixed = f" ¥{amounts.yuan(min(terms.reward_fen, terms.reward_max_fen))} "
+    fixed = f" {money(min(terms.reward_fen, terms.reward_max_fen))} "
     reward = share if terms.reward_percent else fixed
     return f"朋友打开后 {terms.friend_days} 天内第一次关注，第一次付款买课、{window}，你就能领{reward}奖励。"
 
 
 def rewards_lost(fen: int) -> str:
     """Warn that a deletion takes rewards away that were not taken."""
-    return f"⚠️ 还有 ¥{amounts.yuan(fen)} 邀请奖励没领，删除后就领不到了。"
+    return f"⚠️ 还有 {money(fen)} 邀请奖励没领，删除后就领不到了。"
 
 
 def invited(summary: Summary) -> str:
@@ -247,7 +246,7 @@ def invited(summary: Summary) -> str:
         (summary.taken_fen, "等你确认或正在到账"),
         (summary.paid_fen, "已到账"),
     )
-    told = "，".join(f"{words} ¥{amounts.yuan(fen)}" for fen, words in rows if fen)
+    told = "，".join(f"{words} {money(fen)}" for fen, words in rows if fen)
     return f"已有 {summary.friends} 位朋友通过你关注" + (f"：{told}。" if told else "，还没有奖励。")
 
 
@@ -258,15 +257,15 @@ def no_invite() -> str:
 
 def reward_ready(amount_fen: int, url: str) -> str:
     """Tell that something may be taken."""
-    return f"你邀请的朋友买了课，奖励 ¥{amounts.yuan(amount_fen)} 可以领了，{link(url, '点这里领取')}。"
+    return f"你邀请的朋友买了课，奖励 {money(amount_fen)} 可以领了，{link(url, '点这里领取')}。"
 
 
 def reward_paid(amount_fen: int) -> str:
     """Tell that a reward was received."""
-    return f"邀请奖励 ¥{amounts.yuan(amount_fen)} 已到账，可在微信钱包的账单里看到。谢谢你推荐朋友！"
+    return f"邀请奖励 {money(amount_fen)} 已到账，可在微信钱包的账单里看到。谢谢你推荐朋友！"
 
 
 def reward_back(amount_fen: int, url: str) -> str:
     """Tell that a transfer came to nothing, and may be taken again."""
     why = "超过 24 小时没确认，或被撤销"
-    return f"邀请奖励 ¥{amounts.yuan(amount_fen)} 没有到账（{why}），{link(url, '可以重新领取')}。"
+    return f"邀请奖励 {money(amount_fen)} 没有到账（{why}），{link(url, '可以重新领取')}。"

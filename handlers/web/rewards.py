@@ -13,7 +13,6 @@ from datetime import timedelta
 import segno
 from tornado.web import RequestHandler
 
-from bot import amounts
 from bot.errors import AccountError, CannotTake, PayError
 from bot.models import TransferState
 from bot.referral.service import Summary, Touched
@@ -22,7 +21,7 @@ from bot.store import Tx
 from bot.store.referral import Inviter
 from bot.store.transfers import Transfer
 from bot.transfers import OPEN
-from handlers.chat import replies_offers
+from handlers.chat import replies, replies_offers
 from handlers.web.pages import Page
 
 log = logging.getLogger("zhike.pages")
@@ -56,7 +55,7 @@ class RewardsPage(Page):
             terms=replies_offers.invite_terms(shop.config.referral, shop.config.refund.until_days),
             link=f"{shop.config.server.public_url}/i/{inviter.code}",
             picture=f"/i/{inviter.code}/code.png" if code else "",
-            yuan=amounts.yuan,
+            money=replies.money,
         )
 
 

@@ -53,14 +53,14 @@ def test_the_whole_story_from_the_link_to_the_money(tmp_path):
 
     waiting, early, told, taken, before, sheet, after, page, mine, got, anna = invite(story, tmp_path)
 
-    assert (waiting["退款期内"], waiting["可领取"]) == ("5.00", "0.00")
+    assert (waiting["退款期内"], waiting["可领取"]) == ("5", "0")
     assert early == {"state": "refused", "why": "nothing"}
-    assert any("奖励 ¥5.00 可以领了" in text for text in told)
+    assert any("奖励 ¥5 可以领了" in text for text in told)
     assert (taken["state"], taken["amount_fen"], before) == ("confirm", REWARD, "WAIT_USER_CONFIRM")
     assert (sheet.total, sheet.red_packet) == (REWARD, False)
     assert after == "SUCCESS"
-    assert (page["可领取"], page["已到账"]) == ("0.00", "5.00")
-    assert "已有 1 位朋友通过你关注：已到账 ¥5.00" in mine
+    assert (page["可领取"], page["已到账"]) == ("0", "5")
+    assert "已有 1 位朋友通过你关注：已到账 ¥5" in mine
     assert got == {anna: REWARD}
 
 
@@ -275,7 +275,7 @@ def test_nobody_is_erased_while_money_is_on_its_way_and_rewards_left_behind_are_
     refused, warned, told, transfers = invite(story, tmp_path)
 
     assert "正在发放" in refused
-    assert "¥5.00 邀请奖励没领" in warned
+    assert "¥5 邀请奖励没领" in warned
     assert told == [("VOID", 500)]
     assert transfers == []
 

@@ -57,10 +57,10 @@ def test_a_reward_is_cancelled_then_confirmed_on_the_page(tmp_path):
 
     said, got, bills, anna = invite(story, tmp_path)
 
-    assert said[:2] == ["¥5.00", "请在微信里确认收款 ¥5.00"]
+    assert said[:2] == ["¥5.00", "请在微信里确认收款 ¥5"]
     assert "24 小时内可以继续领取" in said[2]
     assert said[3].startswith("已到账")
-    assert said[4] == "true¥0.00¥5.00"
-    assert "已到账\n¥5.00" in said[5]
+    assert said[4] == "true¥0¥5"
+    assert "已到账\n¥5" in said[5]
     assert "邀请你" in said[6]
     assert (got, bills) == ({anna: REWARD}, 1)

@@ -29,7 +29,7 @@
     return reply.json();
   }
 
-  function yuan(fen) { return "¥" + (fen / 100).toFixed(2); }
+  function yuan(fen) { return "¥" + (fen % 100 ? (fen / 100).toFixed(2) : fen / 100); }
 
   function show(id, fen) {
     var place = document.getElementById(id);
