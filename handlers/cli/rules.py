@@ -48,7 +48,7 @@ def _short(text: str) -> str:
     return line if len(line) <= SHOWN else f"{line[: SHOWN - 1]}…"
 
 
-@group.command("test", help="看这句话由哪条规则、哪个命令回答，还是拿去找课，以及为什么。")
+@group.command("test", help="看一句话由哪条规则、哪个命令回答，还是拿去找课，以及为什么，如 rules test 怎么退款。")
 @click.argument("text", metavar="这句话")
 @click.option("--json", "as_json", is_flag=True, help="输出 JSON")
 @click.pass_obj

@@ -12,6 +12,7 @@ from handlers.cli import main
 
 ROOT = Path(__file__).parents[2]
 HAN = re.compile("[\u4e00-\u9fff]")
+MARKS = re.compile("['\"]|[」\u4e00-\u9fff][.,]")  # marks that do not belong into a Chinese sentence
 ACTIONS = {"menu diff", "tags list", "tags sync", "broadcast preview", "doctor"}  # these ask WeChat first
 
 
@@ -97,7 +98,8 @@ def test_what_is_missing_is_wrong_usage(run, name):
     result = run(name)
 
     assert result.exit_code == 2
-    assert "缺少参数" in result.output
+    assert re.search(r"缺少参数「[^」]+」。", result.output)
+    assert not MARKS.search(result.output)
 
 
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name != "recsys rank"])
@@ -118,3 +120,20 @@ def test_a_listing_of_an_empty_shop_is_an_array_or_a_sentence(run, name):
     else:
         assert result.exit_code in {1, 2}
         assert HAN.search(result.output)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("rules test", "出错了：缺少参数「这句话」。"),
+        ("orders refund 1", "出错了：缺少选项「--reason」。"),
+        ("orders lst", "出错了：没有「lst」这个命令。是不是「list」？"),
+        ("refunds list --state x", "出错了：「--state」的值不对：「x」应是其中之一：「requested」「declined」"),
+        ("coupons add A --percent x", "出错了：「--percent」的值不对：「x」应是整数。"),
+    ],
+)
+def test_wrong_usage_is_said_with_chinese_marks(run, words, told):
+    result = run(words)
+
+    assert result.exit_code == 2
+    assert told in result.output
