@@ -117,13 +117,18 @@ def fill(form: Form, values: Mapping[str, str]) -> Filled:
     data = {}
     for name, pattern in form.fields.items():
         kind = _kind(name)
-        text = " ".join(EMOJI.sub("", pattern.format_map(values)).split())
+        text = _one_line(pattern.format_map(values))
         if kind == "thing" and len(text) > SHORT:
             text = text[: SHORT - 1] + "…"
         if problem := refusal(name, text):
             raise ValueError(problem)
         data[name] = text
     return Filled(form.template_id, data, form.url.format_map(values))
+
+
+def _one_line(text: str) -> str:
+    """Leave out what no field takes: line breaks, doubled spaces, emoji."""
+    return " ".join(EMOJI.sub("", text).split())
 
 
 def refusal(name: str, value: str) -> str:
@@ -167,13 +172,24 @@ def _field_faults(name: str, pattern: object, kind: str) -> Iterable[str]:
         yield f"字段 {name} 不像微信的字段名，应是 {'、'.join(RULES)} 之一加数字"
     elif not isinstance(pattern, str):
         yield f"字段 {name} 应是一段文字"
-    elif fault := _unknown(pattern, kind):
+    elif fault := _unknown(pattern, kind) or _too_long(name, pattern):
         yield f"字段 {name} {fault}"
     else:
         try:
             fill(Form("x", {name: pattern}), SAMPLES)
         except ValueError as error:
             yield f"字段 {error}"
+
+
+def _too_long(name: str, pattern: str) -> str:
+    """Say that the words which are always there fill a thing: what is cut at each send was never meant to be."""
+    parts = list(string.Formatter().parse(pattern))
+    fixed = len(_one_line("".join(text for text, *_rest in parts)))
+    filled_in = any(part is not None for _text, part, *_rest in parts)
+    if _kind(name) != "thing" or fixed < SHORT + (not filled_in):
+        return ""
+    why = "填进来的没有地方" if filled_in else f"最多 {SHORT} 个，多的会被截掉"
+    return f"写死的字有 {fixed} 个，{why}；改短些"
 
 
 def _unknown(pattern: str, kind: str) -> str:

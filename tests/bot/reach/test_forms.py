@@ -106,6 +106,9 @@ def test_each_type_has_its_own_rule(name, good, bad):
         ({"paid": {"id": ID, "fields": {"thing1": "{0}"}}}, "{0}"),
         ({"paid": {"id": ID, "fields": {"amount2": "{title}"}}}, "amount2 应是金额"),
         ({"paid": {"id": ID, "fields": {"thing1": ""}}}, "thing1 应是20 个字以内"),
+        ({"paid": {"id": ID, "fields": {"thing1": "一" * 21}}}, "字段 thing1 写死的字有 21 个，最多 20 个"),
+        ({"paid": {"id": ID, "fields": {"thing1": "一" * 20 + "{title}"}}}, "写死的字有 20 个，填进来的没有地方"),
+        ({"paid": {"id": ID, "fields": {"const1": "一" * 21}}}, "const1 应是模板里列出的值，20 个字以内"),
         ({"paid": {"id": ID, "fields": {"thing1": "{title}"}, "url": "shop.cn"}}, "url 应是网址"),
         ({"paid": {"id": ID, "fields": {"thing1": "{title}"}, "url": "{public_url}/{x}"}}, "url 里没有 {x}"),
         ({"refunded": {"id": ID, "fields": {"thing1": "{course_id}"}}}, "{course_id}"),
@@ -119,6 +122,13 @@ def test_a_wrong_form_stops_the_start_and_is_named(raw, named):
 
     assert named in str(refused.value)
     assert "template" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "pattern", ["一" * 20, "一" * 19 + "{title}", "  已开通 \n  {title}  ", "{title}" * 3, "{{}}" * 10]
+)
+def test_a_thing_whose_fixed_words_have_room_is_taken(pattern):
+    assert read_forms("template", {"paid": {"id": ID, "fields": {"thing1": pattern}}})[1] == []
 
 
 def test_a_good_form_is_read_whole():
