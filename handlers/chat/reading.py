@@ -34,6 +34,7 @@ _NUMBER = re.compile(
 _OTHER_NUMBER = re.compile(r"[-+]?\d[\d.]*")
 _NOT_INTERESTED = re.compile(r"(?:我?对)?([^,，。;；想要]*?)我?(?:不感兴趣|没有?兴趣)的?(?:是)?([^,，。;；想要]*)")
 _PRICED = re.compile(r"(.*?)的?(?:要|是)?(?:多少钱|什么价|价格|怎么卖|怎么买|怎么收费|贵)")
+_OF_PRICES = re.compile("[钱价卖买费贵]")
 _REDEEM = re.compile(r"(?:兑换|兑换码|使用兑换码|兑)\s*[:：]?\s*([0-9a-z][0-9a-z\s-]{3,30})")
 _COUPON = re.compile(r"(?:使?用)?优惠[码券]\s*(?:是|[:：])?\s*([0-9a-z][0-9a-z-]{2,15})")
 _REFUND = re.compile(
@@ -54,7 +55,7 @@ def worded(text: str) -> str:
 
 def says_nothing(text: str) -> bool:
     """Tell whether there is no letter, character or digit in a message: 😀, [微笑], ……."""
-    return not any(char.isalnum() for char in worded(text))
+    return not (text[:1].isalnum() or any(map(str.isalnum, worded(text))))
 
 
 def commands(text: str) -> Iterator[str]:
@@ -65,7 +66,8 @@ def commands(text: str) -> Iterator[str]:
     if len(text) > LONGEST_COMMAND:
         return
     whole = fold(text)
-    bare = fold(worded(text)).strip(MARKS)
+    shown = worded(text)
+    bare = (whole if shown == text else fold(shown)).strip(MARKS)
     yield whole
     while bare:
         yield bare
@@ -77,9 +79,9 @@ def commands(text: str) -> Iterator[str]:
 
 def redeem(command: str) -> str | None:
     """Return the redeem code of 「兑换 ABCD-EFGH-JKMN-P」, or of a message that is nothing else."""
-    named = _REDEEM.fullmatch(command)
-    if named is not None:
-        return named[1]
+    if "兑" in command:
+        named = _REDEEM.fullmatch(command)
+        return named[1] if named is not None else None
     if len(command) <= codes.LENGTH:
         return None
     code = codes.read(command)
@@ -102,7 +104,7 @@ class Named:
 
 def refund(command: str) -> Named | None:
     """Return whose money a command wants back: 退款 7k2m9q, 退款 2, 确认退款 7k2m9q; None for other messages."""
-    found = _REFUND.fullmatch(command)
+    found = _REFUND.fullmatch(command) if "退" in command else None
     return Named(found["tail"], bool(found["sure"])) if found else None
 
 
@@ -111,7 +113,7 @@ def invoice_form(text: str) -> str | None:
 
     开票 实操 asks for a course: only what has the look of a title, a tax number or the end of an order's is a form.
     """
-    found = _INVOICE.fullmatch(text) if len(text) <= LONGEST_FORM else None
+    found = _INVOICE.fullmatch(text) if "票" in text and len(text) <= LONGEST_FORM else None
     return found[1] if found and _TITLED.search(found[1]) else None
 
 
@@ -122,18 +124,18 @@ def is_other_number(command: str) -> bool:
 
 def priced(command: str) -> str | None:
     """Return what somebody asks the price of, "" for what lies open; None for other messages."""
-    return _thing(_PRICED.fullmatch(command))
+    return _thing(_PRICED.fullmatch(command)) if _OF_PRICES.search(command) else None
 
 
 def coupon(command: str) -> str | None:
     """Return the code in 「优惠码 SPRING」, as codes are kept; None for other messages."""
-    found = _COUPON.fullmatch(command)
+    found = _COUPON.fullmatch(command) if "优惠" in command else None
     return found[1].upper() if found else None
 
 
 def not_interested(command: str) -> str | None:
     """Return what somebody says they are not interested in, "" for what lies open; None for other messages."""
-    thing = _thing(_NOT_INTERESTED.fullmatch(command))
+    thing = _thing(_NOT_INTERESTED.fullmatch(command)) if "兴趣" in command else None
     return thing if thing is None or is_subject(thing) else None
 
 
