@@ -18,6 +18,7 @@ LONGEST_COMMAND = 24  # characters; anything longer is somebody's own words
 LONGEST_FORM = 200
 MARKS = " ,，、。.！!？?~～…;；:：()（）[]【】「」“”\"'"
 _PICTURES = re.compile(r"\[[\u4e00-\u9fffA-Za-z0-9]{1,6}\]|/:[!-~]{1,8}|[\ufe0f\u20e3]")  # [微笑] and /:rose
+_GAP = re.compile(r"(?<=[\u3400-\u9fff])\s+(?=[\u3400-\u9fff])")  # 退 款
 _BEFORE = re.compile(
     r"(?:我?(?:都|已经|全)?学完了[,，。.!！\s]*|老师|请问|请|麻烦[您你]?|帮忙|帮我|给我|那就|那么?|我?还?(?:想要?|要)|[你您]?能不能|[你您]?(?:能|可以)"
     r"|有没有|有什么|有|再|查看|查一?下|看一?下|看看|打开)(?=.)"
@@ -35,7 +36,7 @@ _OTHER_NUMBER = re.compile(r"[-+]?\d[\d.]*")
 _NOT_INTERESTED = re.compile(r"(?:我?对)?([^,，。;；想要]*?)我?(?:不感兴趣|没有?兴趣)的?(?:是)?([^,，。;；想要]*)")
 _PRICED = re.compile(r"(.*?)的?(?:要|是)?(?:多少钱|什么价|价格|怎么卖|怎么买|怎么收费|贵)")
 _OF_PRICES = re.compile("[钱价卖买费贵]")
-_REDEEM = re.compile(r"(?:兑换|兑换码|使用兑换码|兑)\s*[:：]?\s*([0-9a-z][0-9a-z\s-]{3,30})")
+_REDEEM = re.compile(r"(?:兑换|兑换码|使用兑换码|兑)\s*[:：]?\s*([0-9a-z][0-9a-z\s-]{0,30})")
 _COUPON = re.compile(r"(?:使?用)?优惠[码券]\s*(?:是|[:：])?\s*([0-9a-z][0-9a-z-]{2,15})")
 _REFUND = re.compile(
     r"(?P<sure>确认)?退(?:款|掉)?\s*(?:第\s*)?(?:订单)?\s*(?:尾号)?\s*(?P<tail>[0-9a-z]{4,18}|\d{1,2})\s*[号个门]?"
@@ -61,7 +62,8 @@ def says_nothing(text: str) -> bool:
 def commands(text: str) -> Iterator[str]:
     """Yield what command a message may be: as it is written, then with one politeness after the other taken off.
 
-    Folded, so that width, case and Traditional characters make no difference. Nothing for a long message.
+    Folded, so that width, case and Traditional characters make no difference, nor do spaces between Chinese
+    characters. Nothing for a long message.
     """
     if len(text) > LONGEST_COMMAND:
         return
@@ -69,6 +71,8 @@ def commands(text: str) -> Iterator[str]:
     shown = worded(text)
     bare = (whole if shown == text else fold(shown)).strip(MARKS)
     yield whole
+    if _GAP.search(bare):
+        yield _GAP.sub("", bare)
     while bare:
         yield bare
         shorter = _AFTER.sub("", bare, count=1)
