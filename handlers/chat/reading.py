@@ -18,6 +18,7 @@ LONGEST_COMMAND = 24  # characters; anything longer is somebody's own words
 LONGEST_FORM = 200
 MARKS = " ,，、。.！!？?~～…;；:：()（）[]【】「」“”\"'"
 _PICTURES = re.compile(r"\[[\u4e00-\u9fffA-Za-z0-9]{1,6}\]|/:[!-~]{1,8}|[\ufe0f\u20e3]")  # [微笑] and /:rose
+_GAP = re.compile(r"(?<=[\u3400-\u9fff])\s+(?=[\u3400-\u9fff])")  # 退 款
 _BEFORE = re.compile(
     r"(?:我?(?:都|已经|全)?学完了[,，。.!！\s]*|老师|请问|请|麻烦[您你]?|帮忙|帮我|给我|那就|那么?|我?还?(?:想要?|要)|[你您]?能不能|[你您]?(?:能|可以)"
     r"|有没有|有什么|有|再|查看|查一?下|看一?下|看看|打开)(?=.)"
@@ -34,7 +35,8 @@ _NUMBER = re.compile(
 _OTHER_NUMBER = re.compile(r"[-+]?\d[\d.]*")
 _NOT_INTERESTED = re.compile(r"(?:我?对)?([^,，。;；想要]*?)我?(?:不感兴趣|没有?兴趣)的?(?:是)?([^,，。;；想要]*)")
 _PRICED = re.compile(r"(.*?)的?(?:要|是)?(?:多少钱|什么价|价格|怎么卖|怎么买|怎么收费|贵)")
-_REDEEM = re.compile(r"(?:兑换|兑换码|使用兑换码|兑)\s*[:：]?\s*([0-9a-z][0-9a-z\s-]{3,30})")
+_OF_PRICES = re.compile("[钱价卖买费贵]")
+_REDEEM = re.compile(r"(?:兑换|兑换码|使用兑换码|兑)\s*[:：]?\s*([0-9a-z][0-9a-z\s-]{0,30})")
 _COUPON = re.compile(r"(?:使?用)?优惠[码券]\s*(?:是|[:：])?\s*([0-9a-z][0-9a-z-]{2,15})")
 _REFUND = re.compile(
     r"(?P<sure>确认)?退(?:款|掉)?\s*(?:第\s*)?(?:订单)?\s*(?:尾号)?\s*(?P<tail>[0-9a-z]{4,18}|\d{1,2})\s*[号个门]?"
@@ -54,19 +56,23 @@ def worded(text: str) -> str:
 
 def says_nothing(text: str) -> bool:
     """Tell whether there is no letter, character or digit in a message: 😀, [微笑], ……."""
-    return not any(char.isalnum() for char in worded(text))
+    return not (text[:1].isalnum() or any(map(str.isalnum, worded(text))))
 
 
 def commands(text: str) -> Iterator[str]:
     """Yield what command a message may be: as it is written, then with one politeness after the other taken off.
 
-    Folded, so that width, case and Traditional characters make no difference. Nothing for a long message.
+    Folded, so that width, case and Traditional characters make no difference, nor do spaces between Chinese
+    characters. Nothing for a long message.
     """
     if len(text) > LONGEST_COMMAND:
         return
     whole = fold(text)
-    bare = fold(worded(text)).strip(MARKS)
+    shown = worded(text)
+    bare = (whole if shown == text else fold(shown)).strip(MARKS)
     yield whole
+    if _GAP.search(bare):
+        yield _GAP.sub("", bare)
     while bare:
         yield bare
         shorter = _AFTER.sub("", bare, count=1)
@@ -77,9 +83,9 @@ def commands(text: str) -> Iterator[str]:
 
 def redeem(command: str) -> str | None:
     """Return the redeem code of 「兑换 ABCD-EFGH-JKMN-P」, or of a message that is nothing else."""
-    named = _REDEEM.fullmatch(command)
-    if named is not None:
-        return named[1]
+    if "兑" in command:
+        named = _REDEEM.fullmatch(command)
+        return named[1] if named is not None else None
     if len(command) <= codes.LENGTH:
         return None
     code = codes.read(command)
@@ -102,7 +108,7 @@ class Named:
 
 def refund(command: str) -> Named | None:
     """Return whose money a command wants back: 退款 7k2m9q, 退款 2, 确认退款 7k2m9q; None for other messages."""
-    found = _REFUND.fullmatch(command)
+    found = _REFUND.fullmatch(command) if "退" in command else None
     return Named(found["tail"], bool(found["sure"])) if found else None
 
 
@@ -111,7 +117,7 @@ def invoice_form(text: str) -> str | None:
 
     开票 实操 asks for a course: only what has the look of a title, a tax number or the end of an order's is a form.
     """
-    found = _INVOICE.fullmatch(text) if len(text) <= LONGEST_FORM else None
+    found = _INVOICE.fullmatch(text) if "票" in text and len(text) <= LONGEST_FORM else None
     return found[1] if found and _TITLED.search(found[1]) else None
 
 
@@ -122,18 +128,18 @@ def is_other_number(command: str) -> bool:
 
 def priced(command: str) -> str | None:
     """Return what somebody asks the price of, "" for what lies open; None for other messages."""
-    return _thing(_PRICED.fullmatch(command))
+    return _thing(_PRICED.fullmatch(command)) if _OF_PRICES.search(command) else None
 
 
 def coupon(command: str) -> str | None:
     """Return the code in 「优惠码 SPRING」, as codes are kept; None for other messages."""
-    found = _COUPON.fullmatch(command)
+    found = _COUPON.fullmatch(command) if "优惠" in command else None
     return found[1].upper() if found else None
 
 
 def not_interested(command: str) -> str | None:
     """Return what somebody says they are not interested in, "" for what lies open; None for other messages."""
-    thing = _thing(_NOT_INTERESTED.fullmatch(command))
+    thing = _thing(_NOT_INTERESTED.fullmatch(command)) if "兴趣" in command else None
     return thing if thing is None or is_subject(thing) else None
 
 

@@ -92,12 +92,13 @@ def reason(found: Recommendation, mode: str, shelf: Shelf, levels: Collection[st
     """
     if mode == "new":
         return "新上架"
-    if "fresh" in [part.kind for part in found.parts] and found.basis != "query":
-        return "新上架，尝个鲜"
     asked = [part for part in found.parts if part.kind == "query" and part.value > 0]
     if not asked:
+        if any(part.kind == "fresh" for part in found.parts):
+            return "新上架，尝个鲜"
         return _strongest(found.reason, found.item_id, shelf)
-    asked.sort(key=lambda part: (part.term in levels, -part.value))
+    if len(asked) > 1:
+        asked.sort(key=lambda part: (part.term in levels, -part.value))
     held = [part for part in asked if shelf.says(found.item_id, part.term)]
     if not held:
         return f"和「{shelf.spell(asked[0].term)}」沾点边"

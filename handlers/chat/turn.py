@@ -89,6 +89,8 @@ class Turn:
     @cached_property
     def spent(self) -> frozenset[str]:
         """The bundles that have nothing to sell to this follower."""
+        if not self.shelf.bundles:
+            return frozenset()
         return access.nothing_to_sell(self.shelf.bundles, self.shelf.courses, self.owned, self.cover)
 
     @property

@@ -35,7 +35,7 @@ def answer_words(text: str, turn: Turn) -> str:
         _learn(turn, wish)
     mode = "new" if wish.newest and not wish.subject else "find"
     turn.talk.ask(mode, text)
-    return _list(turn)
+    return _show(turn, _find(turn, None, set(), wish), wish=wish)
 
 
 def _learn(turn: Turn, wish: Wish) -> None:
@@ -120,7 +120,8 @@ def why(_message: Any, turn: Turn) -> Answer:
     return Text(replies.why(entries, turn.shelf))
 
 
-def _find(turn: Turn, cap: int | None, seen: set[str]) -> Suggested:
+def _find(turn: Turn, cap: int | None, seen: set[str], wish: Wish | None = None) -> Suggested:
+    """Search as the talk says, for ``wish`` where that was read from its text already."""
     exclude = seen | turn.excluded | turn.spent
     size = turn.chat.list_size
     if turn.talk.mode == "popular":
@@ -130,7 +131,7 @@ def _find(turn: Turn, cap: int | None, seen: set[str]) -> Suggested:
         exclude |= turn.shelf.plans.keys()
         wanted = [each for each in turn.shelf.newest if each not in exclude and _within(turn, each, cap)]
         return Suggested([Recommendation(each, 0.0, ()) for each in wanted[:size]], answered=True)
-    wish = _wish(turn, turn.talk.text, cap)
+    wish = wish or _wish(turn, turn.talk.text, cap)
     return turn.suggestions.suggest(wish, turn.person, now=turn.now, exclude=exclude, k=size)
 
 
@@ -139,14 +140,14 @@ def _within(turn: Turn, course_id: str, cap: int | None) -> bool:
 
 
 def _list(turn: Turn, *, more: bool = False) -> str:
-    """Search as the talk says, and show what was found."""
+    """Go on with the search that the talk is about."""
     found = _find(turn, turn.talk.cap_fen, set(turn.talk.seen))
     if more and not (found.courses and found.answered):
         return replies.no_more()
     return _show(turn, found)
 
 
-def _show(turn: Turn, found: Suggested, head: str = "") -> str:
+def _show(turn: Turn, found: Suggested, head: str = "", wish: Wish | None = None) -> str:
     """Note what is shown, and word the list, below ``head`` if there is one to say.
 
     Where nothing answers the question, what is shown instead goes on by itself: 换一批 shows more of that.
@@ -156,7 +157,7 @@ def _show(turn: Turn, found: Suggested, head: str = "") -> str:
         return turn.word("empty_shop", replies.empty_shop()) if not turn.shelf.courses else replies.no_more()
     talk.show([each.item_id for each in found.courses])
     turn.suggestions.shown(turn.tx, turn.openid, found.courses, turn.now)
-    wish = _wish(turn, talk.text)
+    wish = wish or _wish(turn, talk.text)
     head = head or _head(turn, found, wish)
     if not found.answered and not found.relaxed:
         talk.text = ""
@@ -175,36 +176,49 @@ def _head(turn: Turn, found: Suggested, wish: Wish) -> str:
     if corrected:
         return replies.meant_head(named)
     words = named or [turn.shelf.spell(word) for word in turn.suggestions.words(wish.subject)]
-    personal = any(each.basis in PERSONAL for each in found.courses)
     if not found.answered:
-        nearest = replies.nearest_head(words, personal=personal, known=turn.shelf.learners_known)
+        known = turn.shelf.learners_known
+        nearest = replies.nearest_head(words, personal=_personal(found), known=known)
         return turn.word("fallback", nearest, words=replies.looked_for(words))
     if wish.without and not words and not wish.limits:
         return replies.without_head([turn.shelf.spell(each) for each in wish.without])
-    if not (personal or wish.subject or wish.limits or talk.cap_fen is not None):
+    if not (wish.subject or wish.limits or talk.cap_fen is not None or _personal(found)):
         return replies.unknown_head()
     return replies.found_head(words)
 
 
+def _personal(found: Suggested) -> bool:
+    """Tell whether any of the courses is there because of who asks."""
+    return any(each.basis in PERSONAL for each in found.courses)
+
+
 def _lines(turn: Turn, found: Sequence[Recommendation], levels: Collection[str]) -> list[str]:
     shelf, mode, number_of_list = turn.shelf, turn.talk.mode, turn.talk.turn
+    courses = [shelf.courses[each.item_id] for each in found]
     return [
-        replies.course_line(
-            number,
-            shelf.courses[each.item_id],
-            replies.reason(each, mode, shelf, levels),
-            number_of_list,
-            _price(shelf.courses[each.item_id], turn),
-        )
-        for number, each in enumerate(found, 1)
+        replies.course_line(number, course, replies.reason(each, mode, shelf, levels), number_of_list, price)
+        for number, (each, course, price) in enumerate(zip(found, courses, _prices(courses, turn), strict=True), 1)
     ]
 
 
+def _prices(courses: Sequence[Course], turn: Turn) -> list[str]:
+    """Say what stands behind each title: that a membership opens it, or what it costs this follower today."""
+    if not turn.cover.memberships and turn.limited.isdisjoint([each.course_id for each in courses]):
+        return [_list_price(each, turn) for each in courses]
+    return [_price(each, turn) for each in courses]
+
+
 def _price(course: Course, turn: Turn) -> str:
-    """Say what stands behind a title: that a membership opens it, or what it costs this follower today."""
     if not course.free and turn.cover.opens(course):
         return replies.member_price()
-    if course.kind is Kind.COURSE and course.course_id not in turn.limited:
-        return replies.yuan(course.price_fen)
+    return _todays_price(course, turn) if course.course_id in turn.limited else _list_price(course, turn)
+
+
+def _list_price(course: Course, turn: Turn) -> str:
+    """Say what a course costs everybody; what a bundle or a membership costs depends on who asks."""
+    return replies.yuan(course.price_fen) if course.kind is Kind.COURSE else _todays_price(course, turn)
+
+
+def _todays_price(course: Course, turn: Turn) -> str:
     priced = items.priced(course, turn)
     return replies.today(priced) if priced is not None else replies.yuan(course.price_fen)
