@@ -55,7 +55,7 @@ class Nightly:
     async def _train(self) -> None:
         apart = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
         try:
-            await asyncio.get_running_loop().run_in_executor(apart, _learn_apart, self._config)
+            await asyncio.get_running_loop().run_in_executor(apart, _learn_apart, self._config, os.getpid())
         except NotAllowed as error:
             log.info("nightly.skipped why=%s", error)
         except Exception:
@@ -64,14 +64,23 @@ class Nightly:
             apart.shutdown(wait=False)
 
 
-def _learn_apart(config: Config) -> None:
-    """Train in this process, which ends afterwards, on one core and only when nobody waits for it to answer."""
+def _learn_apart(config: Config, parent: int) -> None:
+    """Train in this process, which ends afterwards, on one core and only when no message waits for it.
+
+    It stops where it is when the server that began it is gone: then nobody would put its model in force.
+    """
     os.nice(BEHIND_ANSWERS)
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # read when numpy loads, which the next line brings about
     from bot import training  # noqa: PLC0415 - scikit-learn and LAPACK, which serving need not load
 
+    def go_on(_done: int, _of: int) -> None:
+        if os.getppid() != parent:
+            os._exit(1)  # not by an exception, which would have the pool's worker wait for more work for ever
+
+    go_on(0, 1)
     store = SqliteStore(config.store.path)
     try:
-        training.learn(config, store, SystemClock(), lambda _done, _of: None)
+        training.learn(config, store, SystemClock(), go_on)
     finally:
         store.close()
+        go_on(1, 1)

@@ -1,6 +1,8 @@
 """Training on the account's events: what loses is not put in force, and a night trains once."""
 
 import asyncio
+import os
+import sys
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -154,9 +156,20 @@ def test_training_makes_way_for_messages_before_it_does_anything(config, monkeyp
     monkeypatch.setattr(nightly.os, "nice", lambda by: done.append(by > 0))
     monkeypatch.setattr(training, "learn", lambda *_: done.append("trained"))
 
-    nightly._learn_apart(config)
+    nightly._learn_apart(config, os.getppid())
 
     assert done == [True, "trained"]
+
+
+def test_training_ends_with_the_server_that_began_it(config, monkeypatch):
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+    monkeypatch.setattr(nightly.os, "nice", lambda _by: None)
+    monkeypatch.setattr(nightly.os, "_exit", sys.exit)
+    monkeypatch.setattr(training, "learn", lambda *_: pytest.fail("it went on"))
+
+    with pytest.raises(SystemExit):
+        nightly._learn_apart(config, parent=os.getpid())  # which is not who began this process
+    assert not Path(config.store.path).exists()
 
 
 def test_one_worker_trains_a_night_and_the_next_night_again(config, store):
