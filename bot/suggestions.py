@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from random import Random
 
@@ -26,6 +27,7 @@ from bot.store import Store, Tx
 from recsys.alike import Alike
 from recsys.artefacts import Artefacts, BrokenArtefact
 from recsys.base import Item, Part, Recommendation, Signal
+from recsys.base import Kind as PartKind
 from recsys.evidence import Voice
 from recsys.exploring import draw
 from recsys.index import CourseIndex
@@ -344,24 +346,26 @@ class Suggestions:
         subjects = self.shelf.subjects
         asked = self.shelf.search.asked(wish.subject)
         known = [
-            each
-            for each in asked
-            if each.says == each.term and each.term in subjects and each.term not in NO_INTEREST
+            (term, weight)
+            for term, weight, _, says in asked
+            if says == term and term in subjects and term not in NO_INTEREST
         ]
-        said = [each.term for each in known if each.weight >= SURE]
-        return tuple(dict.fromkeys(said or [each.term for each in known if each.weight >= SYNONYM]))
+        said = [term for term, weight in known if weight >= SURE]
+        return tuple(dict.fromkeys(said or [term for term, weight in known if weight >= SYNONYM]))
 
     def named(self, wish: Wish, found: Sequence[Recommendation]) -> tuple[list[str], bool]:
         """Return what a wish is about in up to three words, as far as the courses found speak of it.
 
         Misspelt words are put right; the flag tells that some were.
         """
-        said = {part.term for each in found for part in each.parts if part.kind == "query" and part.value > 0}
+        parts = chain.from_iterable([each.parts for each in found])
+        said = {term for kind, term, value, _ in parts if kind == "query" and value > 0}
         best: dict[str, Asked] = {}
         for each in self.shelf.search.asked(wish.subject):
-            before = best.get(each.typed)
-            if each.says in said and (before is None or before.weight < each.weight):
-                best[each.typed] = each
+            if each.says in said:
+                before = best.get(each.typed)
+                if before is None or before.weight < each.weight:
+                    best[each.typed] = each
         words, corrected = [], False
         for typed in sorted(best, key=wish.subject.find):
             if any(typed != other and typed in other for other in best):
@@ -382,8 +386,9 @@ class Suggestions:
                 voices = self._voices(person, {})
                 rerank = shelf.recommender.rerank
                 best = rerank(found.hits, profile=interests, voices=voices, k=k, keep_order=wish.several)
-                fitting = [(hit.item_id, hit.score) for hit in found.hits if hit.item_id in shelf.fresh]
-                best = self._with_fresh(best, fitting, k, lambda at: self.explain(at, wish, person, now))
+                if shelf.fresh:
+                    fitting = [(hit.item_id, hit.score) for hit in found.hits if hit.item_id in shelf.fresh]
+                    best = self._with_fresh(best, fitting, k, lambda at: self.explain(at, wish, person, now))
                 return Suggested(best, answered=True, relaxed=found.relaxed)
         exclude = {*exclude, *shelf.plans}  # a membership is found by who looks for it, and never offered unasked
         wish = replace(wish, without=(*wish.without, *person.refused))
@@ -565,10 +570,11 @@ class Suggestions:
 
         The shares are noted as the fixed weights would have them, so that what was learnt is not learnt on top of.
         """
-        tx.events.add(openid, "impression", now, detail="\n".join([_logged(each, self._factors) for each in found]))
-        for each in found:
-            if any(part.kind == "fresh" for part in each.parts):
-                tx.trials.show(each.item_id)
+        told = [(each.item_id, each.shares()) for each in found]
+        tx.events.add(openid, "impression", now, detail="\n".join([_logged(*each, self._factors) for each in told]))
+        for item_id, shares in told:
+            if "fresh" in shares:
+                tx.trials.show(item_id)
 
     def bought(self, tx: Tx, openid: str, course: Course, now: datetime) -> None:
         """Learn from a purchase; the observer of ``Orders``."""
@@ -604,9 +610,10 @@ class Suggestions:
         return counted
 
 
-def _logged(found: Recommendation, factors: Mapping[str, float]) -> str:
-    shares = [f"{kind}={value / factors.get(kind, 1.0):.3f}" for kind, value in found.shares().items()]
-    return " ".join((found.item_id, *shares))
+def _logged(item_id: str, shares: Mapping[PartKind, float], factors: Mapping[str, float]) -> str:
+    if factors:
+        shares = {kind: value / factors.get(kind, 1.0) for kind, value in shares.items()}
+    return " ".join([item_id, *[f"{kind}={value:.3f}" for kind, value in shares.items()]])
 
 
 def read_boosts(values: Iterable[str]) -> dict[str, float]:
