@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from itertools import chain
 from pathlib import Path
 from random import Random
 
@@ -358,14 +357,12 @@ class Suggestions:
 
         Misspelt words are put right; the flag tells that some were.
         """
-        parts = chain.from_iterable([each.parts for each in found])
-        said = {term for kind, term, value, _ in parts if kind == "query" and value > 0}
+        said = {part.term for each in found for part in each.parts if part.kind == "query" and part.value > 0}
         best: dict[str, Asked] = {}
         for each in self.shelf.search.asked(wish.subject):
-            if each.says in said:
-                before = best.get(each.typed)
-                if before is None or before.weight < each.weight:
-                    best[each.typed] = each
+            before = best.get(each.typed)
+            if each.says in said and (before is None or before.weight < each.weight):
+                best[each.typed] = each
         words, corrected = [], False
         for typed in sorted(best, key=wish.subject.find):
             if any(typed != other and typed in other for other in best):
@@ -479,6 +476,8 @@ class Suggestions:
 
         Where nothing was trained yet, the courses speak for those like them.
         """
+        if not person.owned and not interests:
+            return []
         companions = self.shelf.companions
         if companions is None:
             return self.shelf.alike.voices(person.owned, self._settings.bought_weight * ALIKE)
