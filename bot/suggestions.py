@@ -26,6 +26,7 @@ from bot.store import Store, Tx
 from recsys.alike import Alike
 from recsys.artefacts import Artefacts, BrokenArtefact
 from recsys.base import Item, Part, Recommendation, Signal
+from recsys.base import Kind as PartKind
 from recsys.evidence import Voice
 from recsys.exploring import draw
 from recsys.index import CourseIndex
@@ -344,12 +345,12 @@ class Suggestions:
         subjects = self.shelf.subjects
         asked = self.shelf.search.asked(wish.subject)
         known = [
-            each
-            for each in asked
-            if each.says == each.term and each.term in subjects and each.term not in NO_INTEREST
+            (term, weight)
+            for term, weight, _, says in asked
+            if says == term and term in subjects and term not in NO_INTEREST
         ]
-        said = [each.term for each in known if each.weight >= SURE]
-        return tuple(dict.fromkeys(said or [each.term for each in known if each.weight >= SYNONYM]))
+        said = [term for term, weight in known if weight >= SURE]
+        return tuple(dict.fromkeys(said or [term for term, weight in known if weight >= SYNONYM]))
 
     def named(self, wish: Wish, found: Sequence[Recommendation]) -> tuple[list[str], bool]:
         """Return what a wish is about in up to three words, as far as the courses found speak of it.
@@ -382,8 +383,9 @@ class Suggestions:
                 voices = self._voices(person, {})
                 rerank = shelf.recommender.rerank
                 best = rerank(found.hits, profile=interests, voices=voices, k=k, keep_order=wish.several)
-                fitting = [(hit.item_id, hit.score) for hit in found.hits if hit.item_id in shelf.fresh]
-                best = self._with_fresh(best, fitting, k, lambda at: self.explain(at, wish, person, now))
+                if shelf.fresh:
+                    fitting = [(hit.item_id, hit.score) for hit in found.hits if hit.item_id in shelf.fresh]
+                    best = self._with_fresh(best, fitting, k, lambda at: self.explain(at, wish, person, now))
                 return Suggested(best, answered=True, relaxed=found.relaxed)
         exclude = {*exclude, *shelf.plans}  # a membership is found by who looks for it, and never offered unasked
         wish = replace(wish, without=(*wish.without, *person.refused))
@@ -474,6 +476,8 @@ class Suggestions:
 
         Where nothing was trained yet, the courses speak for those like them.
         """
+        if not person.owned and not interests:
+            return []
         companions = self.shelf.companions
         if companions is None:
             return self.shelf.alike.voices(person.owned, self._settings.bought_weight * ALIKE)
@@ -565,10 +569,11 @@ class Suggestions:
 
         The shares are noted as the fixed weights would have them, so that what was learnt is not learnt on top of.
         """
-        tx.events.add(openid, "impression", now, detail="\n".join([_logged(each, self._factors) for each in found]))
-        for each in found:
-            if any(part.kind == "fresh" for part in each.parts):
-                tx.trials.show(each.item_id)
+        told = [(each.item_id, each.shares()) for each in found]
+        tx.events.add(openid, "impression", now, detail="\n".join([_logged(*each, self._factors) for each in told]))
+        for item_id, shares in told:
+            if "fresh" in shares:
+                tx.trials.show(item_id)
 
     def bought(self, tx: Tx, openid: str, course: Course, now: datetime) -> None:
         """Learn from a purchase; the observer of ``Orders``."""
@@ -604,9 +609,10 @@ class Suggestions:
         return counted
 
 
-def _logged(found: Recommendation, factors: Mapping[str, float]) -> str:
-    shares = [f"{kind}={value / factors.get(kind, 1.0):.3f}" for kind, value in found.shares().items()]
-    return " ".join((found.item_id, *shares))
+def _logged(item_id: str, shares: Mapping[PartKind, float], factors: Mapping[str, float]) -> str:
+    if factors:
+        shares = {kind: value / factors.get(kind, 1.0) for kind, value in shares.items()}
+    return " ".join([item_id, *[f"{kind}={value:.3f}" for kind, value in shares.items()]])
 
 
 def read_boosts(values: Iterable[str]) -> dict[str, float]:

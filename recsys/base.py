@@ -6,14 +6,15 @@ Nothing here computes a score; that is ``recommender.py``. Times in this package
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Self
 
 Kind = Literal["query", "interest", "bought", "alike", "learned", "segment", "popular", "editor", "fresh"]
 NEAREST: tuple[Kind, ...] = ("query", "bought", "alike", "interest", "learned", "segment", "editor")
+_RANKS: Mapping[Kind, int] = {kind: rank for rank, kind in enumerate(NEAREST)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,24 +53,36 @@ class Recommendation(NamedTuple):
     score: float
     parts: tuple[Part, ...]
 
+    @classmethod
+    def of(cls, item_id: str, parts: Sequence[Part]) -> Self:
+        """Return an item whose score is the sum of these parts."""
+        return cls(item_id, sum([part.value for part in parts]), tuple(parts))
+
     @property
     def reason(self) -> Part | None:
         """The strongest part that speaks for the item; None when nothing does."""
-        best = max(self.parts, key=lambda part: part.value, default=None)
-        return best if best is not None and best.value > 0 else None
+        best, most = None, 0.0
+        for part in self.parts:
+            if part.value > most:
+                best, most = part, part.value
+        return best
 
     def shares(self) -> dict[Kind, float]:
         """Return the score by kind."""
         found: dict[Kind, float] = {}
-        for part in self.parts:
-            found[part.kind] = found.get(part.kind, 0.0) + part.value
+        for kind, _, value, _ in self.parts:
+            found[kind] = found.get(kind, 0.0) + value
         return found
 
     @property
     def basis(self) -> Kind:
         """The nearest thing to the follower that speaks for the item; "popular" when nothing does."""
-        kinds = {part.kind for part in self.parts if part.value > 0}
-        return next((kind for kind in NEAREST if kind in kinds), "popular")
+        near: Kind = "popular"
+        least = len(NEAREST)
+        for kind, _, value, _ in self.parts:
+            if value > 0 and (rank := _RANKS.get(kind, least)) < least:
+                near, least = kind, rank
+        return near
 
 
 class Signal(StrEnum):

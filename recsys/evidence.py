@@ -57,6 +57,11 @@ class Evidence:
 
     def explain(self, chosen: Sequence[int]) -> list[Recommendation]:
         """Return the items at ``chosen``, in this order, each with its score in parts."""
+        told = zip(chosen, self.parts(chosen), strict=True)
+        return [Recommendation.of(self._ids[at], parts) for at, parts in told]
+
+    def parts(self, chosen: Sequence[int]) -> list[list[Part]]:
+        """Return what speaks for each of the items at ``chosen``, which are distinct."""
         parts: dict[int, list[Part]] = {at: [] for at in chosen}
         if self._voices and chosen:
             wanted = np.zeros(len(self._ids), np.bool_)
@@ -69,7 +74,6 @@ class Evidence:
                 parts[at].append(Part(voice.kind, voice.term, share))
         for kind, prior in self._priors.items():
             for at in chosen:
-                if value := float(prior[at]):
+                if value := prior.item(at):
                     parts[at].append(Part(kind, "", value))
-        ids = self._ids
-        return [Recommendation(ids[at], sum([part.value for part in parts[at]]), tuple(parts[at])) for at in chosen]
+        return list(parts.values())

@@ -60,6 +60,7 @@ class CourseIndex:
         self._position = {item_id: at for at, item_id in enumerate(ids)}
         self.analysed, self.tokenizer, self.names = analysed, tokenizer, names  # for the next build
         self._weights = weights
+        self._said = [analysed[item_id].terms for item_id in ids]
 
     @classmethod
     def build(cls, items: Iterable[Item], tokenizer: Tokenizer, previous: CourseIndex | None = None) -> CourseIndex:
@@ -112,24 +113,24 @@ class CourseIndex:
 
     def row(self, position: int) -> list[tuple[str, float]]:
         """Return every term of the item at ``position`` with its weight; the squares sum to 1."""
-        weights = self._weights
-        span = slice(*weights.row_starts[position : position + 2])
-        terms = weights.terms
-        return [
-            (terms[term_id], value)
-            for term_id, value in zip(weights.row_terms[span].tolist(), weights.by_row[span].tolist(), strict=True)
-        ]
+        weights, terms = self._weights, self._said[position]
+        start = weights.row_starts[position]
+        return list(zip(terms, weights.by_row[start : start + len(terms)].tolist(), strict=True))
 
-    def shares(self, positions: Sequence[int], wanted: Mapping[str, float]) -> list[list[tuple[str, float]]]:
-        """Return for each position the terms of ``wanted`` that it says, with its weight times theirs."""
-        weights = self._weights
-        by_id = {number: term for term in wanted if (number := weights.term_ids.get(term)) is not None}
+    def shares(
+        self, positions: Sequence[int], wanted: Mapping[str, float], scale: float = 1.0
+    ) -> list[list[tuple[str, float]]]:
+        """Return for each position the terms of ``wanted`` that it says, its weight times theirs and ``scale``.
+
+        They come in the order of their numbers.
+        """
+        weights, common = self._weights, frozenset(wanted).intersection
+        number, value = weights.term_ids.__getitem__, weights.by_row.item
         found = []
         for position in positions:
-            start = weights.row_starts[position]
-            row = weights.row_terms[start : weights.row_starts[position + 1]].tolist()
-            hits = [(by_id[number], start + row.index(number)) for number in filter(by_id.__contains__, row)]
-            found.append([(term, wanted[term] * weights.by_row.item(place)) for term, place in hits])
+            terms, start = self._said[position], weights.row_starts[position]
+            said = sorted(common(terms), key=number)
+            found.append([(term, wanted[term] * scale * value(start + terms.index(term))) for term in said])
         return found
 
     def terms_of(self, item_id: str, limit: int = 20) -> tuple[tuple[str, float], ...]:
@@ -193,16 +194,17 @@ def _mentions(fields: list[tuple[str, str]], names: tuple[str, ...]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Weights:
-    """The TF-IDF matrix, twice: by term (posting lists) and by row; the numbers are the same."""
+    """The TF-IDF matrix, twice: by term (posting lists) and by row; the numbers are the same.
+
+    A row's numbers stand in the order of its item's own terms.
+    """
 
     term_ids: dict[str, int]
-    terms: list[str]
     idf: list[float]
     term_starts: list[int]
     positions: Ints
     by_term: Floats
     row_starts: list[int]
-    row_terms: NDArray[np.int32]
     by_row: Floats
     sketches: NDArray[np.float32]
 
@@ -220,19 +222,18 @@ def _weigh(rows: list[_Analysed]) -> _Weights:
     matrix = csr_array((counts, np.array(columns, np.int32), starts), shape=(len(rows), len(term_ids)))
     transformer = TfidfTransformer(norm="l2", sublinear_tf=True)
     matrix = csr_array(transformer.fit_transform(matrix))
+    by_row = matrix.data.copy()
     matrix.sort_indices()
     by_term = matrix.tocsc()
     by_term.sort_indices()
     return _Weights(
         term_ids=term_ids,
-        terms=list(term_ids),
         idf=transformer.idf_.tolist(),
         term_starts=by_term.indptr.tolist(),
         positions=_sealed(by_term.indices.astype(np.intp)),
         by_term=_sealed(by_term.data),
         row_starts=matrix.indptr.tolist(),
-        row_terms=_sealed(matrix.indices.astype(np.int32)),
-        by_row=_sealed(matrix.data),
+        by_row=_sealed(by_row),
         sketches=_sealed(_sketch(matrix, term_ids)),
     )
 
@@ -240,13 +241,11 @@ def _weigh(rows: list[_Analysed]) -> _Weights:
 def _blank(rows: int) -> _Weights:
     return _Weights(
         term_ids={},
-        terms=[],
         idf=[],
         term_starts=[0],
         positions=np.empty(0, np.intp),
         by_term=np.empty(0),
         row_starts=[0] * (rows + 1),
-        row_terms=np.empty(0, np.int32),
         by_row=np.empty(0),
         sketches=np.zeros((rows, SKETCH_BITS), np.float32),
     )

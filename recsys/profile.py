@@ -56,9 +56,10 @@ class Profile:
         vector = _vector(terms)
         if not math.isfinite(now):
             raise ValueError(f"now is epoch seconds, not {now!r}")
-        if not vector:
-            return
-        gain = signal.strength
+        if vector:
+            self._add(signal.strength, vector, now)
+
+    def _add(self, gain: float, vector: Mapping[str, float], now: float) -> None:
         if now > self._at:
             self._advance(now)
         else:
@@ -71,6 +72,8 @@ class Profile:
 
     def weights(self, now: float) -> dict[str, float]:
         """Return every term's weight at ``now``; disliked ones are negative."""
+        if now <= self._at:
+            return dict(self._weights)
         share = decay(now - self._at, self._half_life_days)
         return {term: weight * share for term, weight in self._weights.items()}
 
@@ -90,9 +93,10 @@ class Profile:
         for word in words:
             if self._weights.get(word, 0.0) < 0:
                 del self._weights[word]
-        self.refused = tuple(
-            each for each in self.refused if not any(word in each or each in word for word in words)
-        )
+        if self.refused:
+            self.refused = tuple(
+                each for each in self.refused if not any(word in each or each in word for word in words)
+            )
         self.newest = tuple(dict.fromkeys((*words, *self.newest)))[:_NEWEST]
         self.learn(Signal.MENTION, words, now)
 
@@ -109,8 +113,12 @@ class Profile:
         The newest words and the refused things are left out where there are none.
         """
         weights = {term: round(weight * _UNIT) for term, weight in self._weights.items()}
-        lists = (("new", self.newest), ("no", self.refused))
-        return _encode({"at": self._at, "w": weights} | {key: words for key, words in lists if words})
+        stored: dict[str, Any] = {"at": self._at, "w": weights}
+        if self.newest:
+            stored["new"] = self.newest
+        if self.refused:
+            stored["no"] = self.refused
+        return _encode(stored)
 
     @classmethod
     def from_json(cls, text: str, *, half_life_days: float = 30.0, limit: int = 60) -> Self:
@@ -123,8 +131,8 @@ class Profile:
 
     def _advance(self, now: float) -> None:
         share = decay(now - self._at, self._half_life_days)
-        weights = ((term, weight * share) for term, weight in self._weights.items())
-        self._weights = {term: weight for term, weight in weights if abs(weight) >= _FAINT}
+        faded = {term: weight * share for term, weight in self._weights.items()}
+        self._weights = {term: weight for term, weight in faded.items() if not -_FAINT < weight < _FAINT}
         self._at = now
 
     def _prune(self, spared: Iterable[str]) -> None:
@@ -150,9 +158,9 @@ def _read(text: str) -> tuple[float, dict[str, float], tuple[str, ...], tuple[st
     try:
         raw: Any = json.loads(text)
         at, weights = raw["at"], raw["w"]
-        if math.isfinite(at) and all(map(math.isfinite, weights.values())):
-            newest, refused = (tuple(map(str, raw.get(key, ()))) for key in ("new", "no"))
-            return float(at), {term: weight / _UNIT for term, weight in weights.items()}, newest, refused
+        if math.isfinite(at) and math.isfinite(sum(weights.values())):
+            known = {term: weight / _UNIT for term, weight in weights.items()}
+            return float(at), known, tuple(map(str, raw.get("new", ()))), tuple(map(str, raw.get("no", ())))
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
         pass
     raise ValueError("this text is not a profile")

@@ -120,35 +120,39 @@ class Recommender:
         if keep_order:
             del at[k:]
         liked = self._interests(at, profile)
-        rests = self._evidence(voices).explain(at)
-        wanted = range(len(at)) if keep_order else self._rearranged(at, hits, share, liked, rests, k)
-        return [_joined(hits[each], share, liked[each], rests[each]) for each in wanted]
+        rests = self._evidence(voices)
+        wanted = list(range(len(at)))
+        if not keep_order and len(at) > 1:
+            wanted = self._rearranged(at, hits, share, liked, rests.total, k)
+        told = rests.parts([at[each] for each in wanted])
+        return [_joined(hits[each], share, liked[each], rest) for each, rest in zip(wanted, told, strict=True)]
 
     def _rearranged(
         self,
         at: Sequence[int],
         hits: Sequence[Hit],
         share: float,
-        liked: Sequence[Sequence[Part]],
-        rests: Sequence[Recommendation],
+        liked: Sequence[Sequence[tuple[str, float]]],
+        rest: Floats,
         k: int,
     ) -> list[int]:
         """Return which ``k`` hits to show, best first, by their whole scores and for variety."""
         scores = [
-            hit.score * share + sum([part.value for part in said]) + rest.score
-            for hit, said, rest in zip(hits, liked, rests, strict=True)
+            hit.score * share + sum([value for _, value in said]) + rest.item(place)
+            for place, hit, said in zip(at, hits, liked, strict=True)
         ]
-        ranked = sorted(range(len(at)), key=lambda each: (-scores[each], -self._popular[at[each]], at[each]))
-        ranked = ranked[: max(k, self.settings.pool)]
-        values = np.array([scores[each] for each in ranked])
-        chosen = self._varied([at[each] for each in ranked], values, k, self.settings.found_variety)
-        places = {place: each for each, place in enumerate(at)}
-        return [places[place] for place in chosen]
+        popular = self._popular.item
+        order = sorted([(-score, -popular(place), place) for score, place in zip(scores, at, strict=True)])
+        del order[max(k, self.settings.pool) :]
+        best = [place for _, _, place in order]
+        chosen = self._varied(best, [-score for score, _, _ in order], k, self.settings.found_variety)
+        return [at.index(place) for place in chosen]
 
-    def _interests(self, at: Sequence[int], profile: Mapping[str, float] | None) -> list[list[Part]]:
+    def _interests(self, at: Sequence[int], profile: Mapping[str, float] | None) -> list[list[tuple[str, float]]]:
         """Return what a profile says of a few items, looked up from the items' side."""
-        liked = _unit_at_most(profile or {}, self.settings.interest_weight)
-        return [[Part("interest", term, value) for term, value in said] for said in self.index.shares(at, liked)]
+        profile = profile or {}
+        scale = _scale(profile, self.settings.interest_weight)
+        return self.index.shares(at, profile, scale) if scale else [[]] * len(at)
 
     def explain_found(
         self,
@@ -162,7 +166,7 @@ class Recommender:
         rest = self.explain(item_id, (), profile, voices)
         if hit is None or best_score <= 0:
             return rest
-        return _joined(hit, self.settings.query_weight / best_score, (), rest)
+        return _joined(hit, self.settings.query_weight / best_score, (), rest.parts)
 
     def popular(self, k: int = 5, exclude: Iterable[str] = (), allow: Flags | None = None) -> list[Recommendation]:
         """Return the ``k`` most popular items, for a stranger; by id where nobody bought anything yet."""
@@ -195,7 +199,9 @@ class Recommender:
         )
 
     def _liked(self, profile: Mapping[str, float] | None) -> list[Voice]:
-        return self._voices("interest", _unit_at_most(profile or {}, self.settings.interest_weight))
+        profile = profile or {}
+        scale = _scale(profile, self.settings.interest_weight)
+        return self._voices("interest", {term: value * scale for term, value in profile.items()} if scale else {})
 
     def _voices(self, kind: Kind, weights: Mapping[str, float]) -> list[Voice]:
         posting = self.index.posting
@@ -218,7 +224,7 @@ class Recommender:
 
     def _choose(self, candidates: Ints, scores: Floats, k: int) -> list[int]:
         best = self._best(candidates, scores, max(k, self.settings.pool))
-        return self._varied(best, scores[best], k, self.settings.variety)
+        return self._varied(best, scores[best].tolist(), k, self.settings.variety)
 
     def _best(self, candidates: Ints, scores: Floats, n: int) -> list[int]:
         """Return the ``n`` best of the ascending ``candidates``; ties by popularity, then position."""
@@ -230,18 +236,25 @@ class Recommender:
         best: list[int] = candidates[order].tolist()
         return best
 
-    def _varied(self, best: list[int], values: Floats, k: int, variety: float) -> list[int]:
+    def _varied(self, best: list[int], values: list[float], k: int, variety: float) -> list[int]:
         """Choose ``k`` of ``best``, worth ``values``, by maximal marginal relevance: good, but not alike."""
         if variety == 0 or min(k, len(best)) <= 1:
             return best[:k]
         rows = self.index.sketches(best)
-        gain = values * ((1 - variety) / max(abs(values[0]), abs(values[-1]), 1e-12))
-        nearest = rows @ rows[0]
+        alike = rows @ rows.copy().T  # without the copy numpy sees a symmetric product, which takes twice as long
+        scale = (1 - variety) / variety / max(abs(values[0]), abs(values[-1]), 1e-12)
+        gains = [value * scale for value in values]
         picked = [0]
+        nearest: list[float] = alike[0].tolist()
         while len(picked) < min(k, len(best)):
-            gain[picked[-1]] = -np.inf
-            picked.append(int((gain - variety * nearest).argmax()))
-            np.maximum(nearest, rows @ rows[picked[-1]], out=nearest)
+            gains[picked[-1]] = -math.inf
+            worth = [gain - near for gain, near in zip(gains, nearest, strict=True)]
+            picked.append(worth.index(max(worth)))
+            latest = alike[picked[-1]].tolist()
+            nearest = [
+                one if one > other else other  # noqa: FURB136 - max() takes thrice as long
+                for one, other in zip(nearest, latest, strict=True)
+            ]
         return [best[choice] for choice in picked]
 
     def _fill(self, scores: Floats, barred: Flags | None, chosen: Sequence[int], k: int) -> list[int]:
@@ -263,13 +276,14 @@ class Recommender:
         return found
 
 
-def _joined(hit: Hit, share: float, liked: Sequence[Part], rest: Recommendation) -> Recommendation:
+def _joined(hit: Hit, share: float, liked: Sequence[tuple[str, float]], rest: Sequence[Part]) -> Recommendation:
     """Return a score from what a search matched, what the follower likes, and the rest."""
-    asked = [
-        Part("query", term, value * share, typed if term not in typed else "") for term, value, typed in hit.matches
+    parts = [
+        Part("query", term, value * share, "" if term in typed else typed) for term, value, typed in hit.matches
     ]
-    score = sum([part.value for part in liked]) + rest.score
-    return Recommendation(rest.item_id, sum([part.value for part in asked]) + score, (*asked, *liked, *rest.parts))
+    parts += [Part("interest", term, value) for term, value in liked]
+    parts += rest
+    return Recommendation.of(hit.item_id, parts)
 
 
 def _check_call(query: Sequence[str], k: int) -> None:
@@ -289,13 +303,15 @@ def _by_position(index: CourseIndex, popularity: Mapping[str, float] | Floats) -
     return scores
 
 
-def _unit_at_most(profile: Mapping[str, float], weight: float) -> dict[str, float]:
-    """Scale the profile to length ``weight``; one shorter than a mention stays shorter, as little is known."""
+def _scale(profile: Mapping[str, float], weight: float) -> float:
+    """Return what makes a profile ``weight`` long; one shorter than a mention stays shorter, as little is known.
+
+    0.0 for a profile of nothing.
+    """
     length = math.hypot(*profile.values())
     if not math.isfinite(length):
         raise ValueError("a profile's weights must be finite numbers")
-    scale = weight / max(length, 1.0)
-    return {term: value * scale for term, value in profile.items()} if length else {}
+    return weight / max(length, 1.0) if length else 0.0
 
 
 def _open(candidates: Flags, barred: Flags | None) -> Ints:

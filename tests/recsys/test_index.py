@@ -4,7 +4,8 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from recsys.index import CourseIndex
 from tests.recsys.builders import a_board, an_item
@@ -30,6 +31,20 @@ def test_posting_lists_and_rows_say_the_same(board):
         for at, weight in zip(positions.tolist(), weights.tolist(), strict=True):
             assert dict(board.row(at))[term] == weight
     assert board.posting("没听过") is None
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 19), max_size=8), st.data())
+def test_shares_are_what_the_rows_say_times_what_is_wanted(board, positions, data):
+    terms = st.sampled_from([*board.term_ids, "没听过"])
+    wanted = data.draw(st.dictionaries(terms, st.floats(-5, 5), max_size=60))
+    found = board.shares(positions, wanted, 0.3)
+    slow = [
+        [(term, wanted[term] * 0.3 * value) for term, value in board.row(at) if term in wanted] for at in positions
+    ]
+
+    assert [sorted(said) for said in found] == [sorted(said) for said in slow]
+    assert all(said == sorted(said, key=lambda share: board.term_ids[share[0]]) for said in found)
 
 
 def test_a_word_in_the_title_weighs_more_than_in_the_text(tokenizer):

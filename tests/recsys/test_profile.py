@@ -45,6 +45,15 @@ def test_a_clock_that_steps_back_inflates_nothing():
     assert profile.weights(NOON - 30 * DAY) == profile.weights(NOON)
 
 
+@pytest.mark.parametrize("later", [0, DAY])
+def test_weights_are_a_copy_whenever_they_are_asked_for(later):
+    profile = a_profile((Signal.BUY, ["瑜伽"], NOON))
+    before = profile.to_json()
+    profile.weights(NOON + later).clear()
+
+    assert profile.to_json() == before
+
+
 def test_a_late_event_counts_by_its_own_time():
     inorder = a_profile((Signal.CLICK, ["钢琴"], NOON), (Signal.BUY, ["瑜伽"], NOON + DAY))
     late = a_profile((Signal.BUY, ["瑜伽"], NOON + DAY), (Signal.CLICK, ["钢琴"], NOON))

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recsys.base import Part, Recommendation, Signal
+from recsys.base import NEAREST, Part, Recommendation, Signal
 from recsys.index import CourseIndex
 from recsys.profile import Profile
 from recsys.recommender import Recommender, RecommenderSettings
+from recsys.search.course_search import CourseSearch
 from tests.recsys.builders import NOON, SUBJECTS, a_board, an_item, subject_of
 
 UNHURRIED = settings(deadline=None)  # the machine may be busy; speed is measured by the benchmark
@@ -171,6 +172,82 @@ def test_variety_brings_in_the_less_alike(tokenizer):
     assert ids(plain) == ["A0", "A1", "A2"]
     assert ids(varied)[0] == "A0"
     assert set(ids(varied)) == {"A0", "B1", "B2"}
+
+
+@pytest.fixture(scope="module")
+def searched(board) -> CourseSearch:
+    return CourseSearch.build(a_board(), board.tokenizer)
+
+
+def slowly_varied(index: CourseIndex, best: list[tuple[float, int]], k: int, variety: float) -> list[int]:
+    """Choose by maximal marginal relevance as the textbook says it."""
+    rows = index.sketches([at for _, at in best]).astype(np.float64)
+    most = max(abs(best[0][0]), abs(best[-1][0]))
+    picked = [0]
+    while len(picked) < min(k, len(best)):
+        left = [each for each in range(len(best)) if each not in picked]
+        worth = {
+            each: (1 - variety) * best[each][0] / most - variety * max(rows[each] @ rows[other] for other in picked)
+            for each in left
+        }
+        picked.append(next(each for each in left if worth[each] > max(worth.values()) - 1e-6))
+    return [best[each][1] for each in picked]
+
+
+@UNHURRIED
+@given(st.lists(WORDS, min_size=1, max_size=3), PROFILES, st.integers(1, 8))
+def test_what_was_found_is_rearranged_by_whole_scores_and_variety(board, searched, words, profile, k):
+    popularity = np.random.default_rng(5).random(len(board))
+    recommender = Recommender(board, popularity)
+    hits = searched.search(" ".join(words), k=12).hits
+    scores = {one.item_id: one.score for one in recommender.rerank(hits, profile=profile, k=12, keep_order=True)}
+    at = {item_id: board.position(item_id) for item_id in scores}
+    ranked = sorted(scores, key=lambda item_id: (-scores[item_id], -popularity[at[item_id]], at[item_id]))
+    best = [(scores[item_id], at[item_id]) for item_id in ranked]
+    expected = slowly_varied(board, best, k, recommender.settings.found_variety) if best else []
+
+    assert [at[one.item_id] for one in recommender.rerank(hits, profile=profile, k=k)] == expected
+
+
+@UNHURRIED
+@given(st.lists(WORDS, min_size=1, max_size=3), PROFILES, st.booleans())
+def test_what_was_found_is_told_in_parts_that_sum_to_the_score(board, searched, words, profile, kept):
+    recommender = Recommender(board, {"瑜伽-3": 0.5, "ppt-2": 1.0})
+    hits = searched.search(" ".join(words), k=8).hits
+    matched = {hit.item_id: hit for hit in hits}
+    for one in recommender.rerank(hits, profile=profile, k=5, keep_order=kept):
+        alone = recommender.explain_found(
+            one.item_id, matched[one.item_id], max(hit.score for hit in hits), profile
+        )
+        rest = recommender.explain(one.item_id, (), profile)
+
+        assert sum(part.value for part in one.parts) == pytest.approx(one.score, abs=1e-9)
+        assert alone.score == pytest.approx(one.score, abs=1e-9)
+        assert {part[:2] for part in one.parts if part.kind != "query"} == {part[:2] for part in rest.parts}
+
+
+def test_the_order_of_the_search_is_kept_where_that_is_wanted(board, searched):
+    hits = searched.search("瑜伽和钢琴", k=8).hits
+    kept = Recommender(board).rerank(hits, profile={"钢琴": 5.0}, k=5, keep_order=True)
+
+    assert ids(kept) == [hit.item_id for hit in hits[:5]]
+    assert Recommender(board).rerank((), profile={"钢琴": 5.0}) == []
+
+
+PARTS = st.builds(
+    Part, st.sampled_from([*NEAREST, "popular", "fresh"]), WORDS, st.sampled_from([-1.0, 0.0, 0.5, 2.0])
+)
+
+
+@given(st.lists(PARTS, max_size=6))
+def test_the_reason_is_the_strongest_part_and_the_basis_the_nearest(parts):
+    one = Recommendation.of("A1", parts)
+    speaking = [part for part in parts if part.value > 0]
+    near = [kind for kind in NEAREST if kind in {part.kind for part in speaking}]
+
+    assert one.reason == max(speaking, key=lambda part: part.value, default=None)
+    assert one.basis == (near[0] if near else "popular")
+    assert one.score == pytest.approx(sum(one.shares().values()))
 
 
 def test_allow_limits_whom_to_show_even_among_the_popular(board):
