@@ -20,10 +20,10 @@ from recsys.search.wording import PAIR_MARK, Asked
 K1, B = 1.5, 0.3  # BM25; b is low because descriptions are of one length, and short ones are no better
 SAID = 2  # points from which an item is an answer: said where it counts, or twice in passing
 PROVEN = 0.45  # of a term's greatest worth: more than one mention in the description
-_REMEMBERED = 1_024  # sayings kept at hand: at most 40 bytes for each mention of their terms
+_REMEMBERED = 1_024  # sayings kept at hand: each 40 bytes at most for a mention of its terms, and its ``known``
 _FIRST = 20  # as many courses as a wish asks for
 _NEAR = 8  # times the positions wanted: among so many, most limits leave enough of them
-_KNOWN = 64
+_KNOWN = 64  # positions of a saying whose parts are kept: with all sayings 25 MB at most
 
 Points = NDArray[np.int8]
 
@@ -64,7 +64,7 @@ class Saying:
     ``points`` are how well it is said: 1 in passing, 2 where it counts; of mere pairs of characters as many as are
     said where it counts. ``faint`` tells that there are zeros among them. ``ranked`` are the positions that answer
     by this saying alone, best first, ``first`` some of them with their shares. ``says``, ``starts``, ``owners`` and
-    ``values`` take the shares apart again; ``known`` keeps the parts of ``_KNOWN`` positions at most, 20 kB or so.
+    ``values`` take the shares apart again; ``known`` keeps the parts of ``_KNOWN`` positions at most, 25 kB.
     """
 
     typed: str

@@ -30,7 +30,8 @@ _CHUNK = re.compile("[\u3400-\u9fff]+|[a-z0-9+#.]+")
 _LONGEST_WINDOW = 6
 _LONGEST_CORRECTED = 60  # characters; whoever writes more says enough without its slips
 _LONG = 3  # characters; of a shorter word nothing may be known, and only its sound is trusted
-_REMEMBERED = 8_192  # words, and windows of text, whose other forms are kept at hand
+_WORDS = 8_192  # whose other forms are kept at hand: 10 MB at most
+_REMEMBERED = 16_384  # runs of characters, and windows of them, whose corrections are kept: 15 MB at most
 _REAL_WORD = 20  # jieba's count (of 60 million) from which a word is no typing error
 
 
@@ -57,7 +58,7 @@ class Wording:
 
     def __init__(self, tokenizer: Tokenizer, terms: Container[str], synonyms: Synonyms, spelling: Spelling) -> None:
         self.tokenizer, self.terms, self.synonyms, self.spelling = tokenizer, terms, synonyms, spelling
-        self._forms = lru_cache(_REMEMBERED)(self._forms_of)
+        self._forms = lru_cache(_WORDS)(self._forms_of)
         self._meant = lru_cache(_REMEMBERED)(self._meant_by)
         self._put_right = lru_cache(_REMEMBERED)(self._chinese)
 
