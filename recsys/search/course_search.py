@@ -10,11 +10,10 @@ import math
 import sys
 from array import array
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from hashlib import blake2b
-from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -22,8 +21,8 @@ import numpy as np
 from recsys.base import Item
 from recsys.index import Flags, Ints
 from recsys.search.fold import fold
-from recsys.search.postings import SAID, Match, Postings, Saying
-from recsys.search.scoring import Question, spread
+from recsys.search.postings import Match, Postings, Saying
+from recsys.search.scoring import Answer, Question, spread
 from recsys.search.spelling import Spelling
 from recsys.search.synonyms import Synonyms
 from recsys.search.understand import Wish, understand
@@ -50,15 +49,21 @@ class Facts:
     minutes: float
 
 
-class Hit(NamedTuple):
-    """A course found: ``sum(match.share for match in matches) == score`` to 1e-9, the greatest share first.
+@dataclass(slots=True, eq=False)
+class Hit:
+    """A course found, and its score; 0 when only limits were asked for.
 
-    Score and matches are empty when only limits were asked for.
+    ``told`` works out the matches, for many a course found is never shown.
     """
 
     item_id: str
     score: float
-    matches: tuple[Match, ...]
+    told: Callable[[], tuple[Match, ...]]
+
+    @property
+    def matches(self) -> tuple[Match, ...]:
+        """What speaks for it, the greatest share first; the shares add up to the score to 1e-9."""
+        return self.told()
 
 
 class Found(NamedTuple):
@@ -93,7 +98,6 @@ class CourseSearch:
         self._levels = {name: np.array([level == name for level in levels], np.bool_) for name in set(levels)}
         self._all = np.ones(len(self.ids), np.bool_)
         self.asked = lru_cache(_REMEMBERED)(self._read)
-        self._remembered = lru_cache(_REMEMBERED)(self._answer_anybody)
 
     def _read(self, subject: str) -> tuple[Asked, ...]:
         """Return the terms that a subject asks for; ``asked`` is the same, remembered for the next question."""
@@ -149,29 +153,34 @@ class CourseSearch:
         """
         wish = understand(wish) if isinstance(wish, str) else wish
         asked = self.asked(wish.subject)
-        if asked and allow is None and not exclude:
-            return self._remembered(asked, replace(wish, subject=""), k)
+        if asked and allow is None and not exclude and not wish.without:
+            return self._answer(asked, wish, None, k)
         free = self._free(wish, allow, exclude)
         if not asked:
             return self._by_title(wish, free, k) or self._by_limits(wish, free, k)
         return self._answer(asked, wish, free, k)
 
-    def _answer_anybody(self, asked: tuple[Asked, ...], wish: Wish, k: int) -> Found:
-        """Answer where nobody's courses are left out; many ask the same, so ``_remembered`` keeps the answers."""
-        return self._answer(asked, wish, self._free(wish, None, ()) if wish.without else None, k)
-
     def _answer(self, asked: tuple[Asked, ...], wish: Wish, free: Flags | None, k: int) -> Found:
         """Answer a wish with a subject, among the free positions (None for all)."""
         question = self._question(asked, wish.refining)
-        best, worth = self._best(question, free, wish, k)
-        if not wish.limits or not len(best):
-            return Found(self._hits(best, question))
-        for dropped in _relaxations(wish.limits):
+        best_of = partial(question.best, SPREAD_FROM * k if wish.several else k)
+        best, relaxed = self._limited(wish, best_of(free), free, best_of)
+        return Found(self._hits(spread(best, k) if wish.several else best, question), relaxed)
+
+    def _limited(
+        self, wish: Wish, best: list[Answer], free: Flags | None, best_of: Callable[[Flags], list[Answer]]
+    ) -> tuple[list[Answer], tuple[str, ...]]:
+        """Return the answers within the limits of a wish, or within all but those named beside them.
+
+        ``best`` are those without limits; they stay where what keeps to them is worth much less.
+        """
+        limits = wish.limits if best else ()
+        for dropped in _relaxations(limits) if limits else ():
             within = self._within(wish, dropped)
-            kept, kept_worth = self._best(question, within if free is None else within & free, wish, k)
-            if len(kept) and kept_worth >= KEPT_BY_LIMITS * worth:
-                return Found(self._hits(kept, question), dropped)
-        return Found(self._hits(best, question), wish.limits)
+            kept = best_of(within if free is None else within & free)
+            if kept and kept[0][0] <= KEPT_BY_LIMITS * best[0][0]:
+                return kept, dropped
+        return best, limits
 
     def allowed(self, wish: Wish) -> Flags:
         """Return which positions keep to every limit of a wish and are not what it is ``without``."""
@@ -183,8 +192,9 @@ class CourseSearch:
         asked = self.asked(wish.subject)
         if at is None or not asked:
             return None
-        question, here = self._question(asked, wish.refining), np.array([at])
-        return self._hits(here, question)[0] if question.values(here)[2][0] >= SAID else None
+        question = self._question(asked, wish.refining)
+        answer = question.answer(at)
+        return self._hits([answer], question)[0] if answer else None
 
     def _free(self, wish: Wish, allow: Flags | None, exclude: Collection[str]) -> Flags:
         free = (self._all if allow is None else allow).copy()
@@ -201,7 +211,7 @@ class CourseSearch:
         if len(phrase) < _SHORTEST_PHRASE:
             return None
         positions = [at for at in self._labels.saying(phrase).tolist() if free[at]][:k]
-        hits = tuple(Hit(self.ids[at], 1.0, (Match(phrase, 1.0, phrase),)) for at in positions)
+        hits = tuple(Hit(self.ids[at], 1.0, lambda: (Match(phrase, 1.0, phrase),)) for at in positions)
         return Found(hits) if hits else None
 
     def _by_limits(self, wish: Wish, free: Flags, k: int) -> Found:
@@ -214,7 +224,7 @@ class CourseSearch:
         if not wish.limits:
             return Found(())
         positions = np.flatnonzero(free & self._within(wish, ()))[:k]
-        return Found(tuple(Hit(self.ids[at], 0.0, ()) for at in positions.tolist()))
+        return Found(tuple(Hit(self.ids[at], 0.0, tuple) for at in positions.tolist()))
 
     def _within(self, wish: Wish, dropped: Collection[str]) -> Flags:
         kept = self._all.copy()
@@ -234,21 +244,9 @@ class CourseSearch:
         sharper = [Asked(word, REFINING, word, word) for word in refining if word in self._postings.term_ids]
         return Question(self._sayings(asked), self._sayings(sharper), len(self.ids))
 
-    @staticmethod
-    def _best(question: Question, free: Flags | None, wish: Wish, k: int) -> tuple[Ints, float]:
-        """Return the best answers among the free positions, best first, and the score of the first."""
-        best, shares = question.best(SPREAD_FROM * k if wish.several else k, free)
-        worth = float(shares[:, :1].sum())
-        return best[spread(shares, k)] if wish.several else best, worth
-
-    def _hits(self, chosen: Ints, question: Question) -> tuple[Hit, ...]:
-        """Return the items at these positions with what speaks for them."""
-        told = zip(*[saying.parts(chosen) for saying in question.sayings], strict=True)
-        hits = []
-        for at, parts in zip(chosen.tolist(), told, strict=True):
-            matches = sorted(chain.from_iterable(parts), key=_by_share)
-            hits.append(Hit(self.ids[at], sum([match.share for match in matches]), tuple(matches)))
-        return tuple(hits)
+    def _hits(self, answers: Iterable[Answer], question: Question) -> tuple[Hit, ...]:
+        ids, matches = self.ids, question.matches
+        return tuple([Hit(ids[at], -loss, partial(matches, at, shares)) for loss, at, shares in answers])
 
 
 def _top(limit: float | None) -> float:
@@ -260,10 +258,6 @@ def _relaxations(limits: tuple[str, ...]) -> Iterable[tuple[str, ...]]:
     yield ()
     if len(limits) > 1:
         yield from ((kind,) for kind in ("length", "level", "price") if kind in limits)
-
-
-def _by_share(match: Match) -> tuple[float, str, str]:
-    return -match.share, match.term, match.typed
 
 
 # Building ------------------------------------------------------------------------------------------------------

@@ -7,20 +7,23 @@ what a few chosen items say can still be taken apart. Which terms those are is `
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.index import Floats, Ints
+from recsys.index import Flags, Floats, Ints
 from recsys.search.wording import PAIR_MARK, Asked
 
 K1, B = 1.5, 0.3  # BM25; b is low because descriptions are of one length, and short ones are no better
 SAID = 2  # points from which an item is an answer: said where it counts, or twice in passing
 PROVEN = 0.45  # of a term's greatest worth: more than one mention in the description
-_REMEMBERED = 512  # sayings kept at hand: 50 bytes for each mention of their terms
+_REMEMBERED = 1_024  # sayings kept at hand: each 40 bytes at most for a mention of its terms, and its ``known``
+_FIRST = 20  # as many courses as a wish asks for
+_NEAR = 8  # times the positions wanted: among so many, most limits leave enough of them
+_KNOWN = 64  # positions of a saying whose parts are kept: with all sayings 25 MB at most
 
 Points = NDArray[np.int8]
 
@@ -54,13 +57,14 @@ class Match(NamedTuple):
         return self.term not in self.typed
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Saying:
     """What the items say of one thing ``typed``: for each position, ascending, its share of the score.
 
     ``points`` are how well it is said: 1 in passing, 2 where it counts; of mere pairs of characters as many as are
-    said where it counts. ``says``, ``starts``, ``owners`` and ``values`` take the shares apart again. ``ranked``
-    are the positions that answer by this saying alone, best first.
+    said where it counts. ``faint`` tells that there are zeros among them. ``ranked`` are the positions that answer
+    by this saying alone, best first, ``first`` some of them with their shares. ``says``, ``starts``, ``owners`` and
+    ``values`` take the shares apart again; ``known`` keeps the parts of ``_KNOWN`` positions at most, 25 kB.
     """
 
     typed: str
@@ -68,37 +72,64 @@ class Saying:
     positions: Ints
     shares: Floats
     points: Points
+    faint: bool
     ranked: Ints
-    starts: Ints
-    owners: Ints
+    first: Sequence[tuple[int, float]]
+    starts: NDArray[np.int32]
+    owners: NDArray[np.int16]
     values: Floats
+    known: dict[int, Sequence[Match]] = field(default_factory=dict)
 
-    def at(self, chosen: Ints) -> tuple[Floats, Points]:
-        """Return the share and the points of each chosen position, zeros where nothing is said."""
-        if not len(self.positions):
-            return np.zeros(len(chosen)), np.zeros(len(chosen), np.int8)
-        places = self.positions.searchsorted(chosen)
-        said = self.positions.take(places, mode="clip") == chosen
-        return self.shares.take(places, mode="clip") * said, self.points.take(places, mode="clip") * said
+    def at(self, chosen: Ints) -> Floats:
+        """Return the share of each chosen position, zeros where nothing is said."""
+        places, said = self._places(chosen)
+        return self.shares.take(places, mode="clip") * said
 
-    def parts(self, chosen: Ints) -> list[list[Match]]:
-        """Return for each chosen position what each word that it says adds."""
-        typed, says = self.typed, self.says
-        if says.count(says[0]) == len(says):  # one word and its pairs of characters
-            shares = self.at(chosen)[0].tolist()
-            return [[Match(says[0], share, typed)] if share else [] for share in shares]
-        parts: list[list[Match]] = []
+    def at_said(self, chosen: Ints) -> Floats:
+        """Return the share of each chosen position, at all of which something is said."""
+        return self.shares[self.positions.searchsorted(chosen)]
+
+    def points_at(self, chosen: Ints) -> Points:
+        """Return the points of each chosen position, zeros where nothing is said."""
+        places, said = self._places(chosen)
+        return self.points.take(places, mode="clip") * said
+
+    def top(self, count: int, free: Flags | None) -> Sequence[tuple[int, float]]:
+        """Return the ``count`` best free positions that answer by this saying alone, each with its share."""
+        if free is None and count <= _FIRST:
+            return self.first[:count]
+        best = self.ranked if free is None else self._free(count, free)
+        return list(zip(best[:count].tolist(), self.at_said(best[:count]).tolist(), strict=True))
+
+    def _free(self, count: int, free: Flags) -> Ints:
+        """Return the free positions of ``ranked``, at least ``count`` of them if there are as many."""
+        ranked = self.ranked[: _NEAR * count]
+        best = ranked[free[ranked]]
+        return best if len(best) >= count or len(ranked) == len(self.ranked) else self.ranked[free[self.ranked]]
+
+    def matches(self, position: int, share: float) -> Sequence[Match]:
+        """Return what each word adds to the ``share`` of a position where something is said."""
+        if self.says.count(self.says[0]) == len(self.says):  # one word and its pairs of characters
+            return (Match(self.says[0], share, self.typed),)
+        matches = self.known.get(position)
+        if matches is None:
+            matches = self._matches(position)
+            if len(self.known) < _KNOWN:
+                self.known[position] = matches
+        return matches
+
+    def _matches(self, position: int) -> Sequence[Match]:
+        place = self.positions.searchsorted(position)
+        span = slice(self.starts[place], self.starts[place + 1])
+        sums: dict[str, float] = {}
+        for owner, value in zip(self.owners[span].tolist(), self.values[span].tolist(), strict=True):
+            word = self.says[owner]
+            sums[word] = sums[word] + value if word in sums else value
+        return [Match(word, share, self.typed) for word, share in sums.items() if share > 0]
+
+    def _places(self, chosen: Ints) -> tuple[Ints, Flags]:
         places = self.positions.searchsorted(chosen)
-        said = (self.positions.take(places, mode="clip") == chosen).tolist() if len(self.positions) else []
-        for place, is_said in zip(places.tolist(), said, strict=True):
-            sums: dict[str, float] = {}
-            if is_said:
-                span = slice(self.starts[place], self.starts[place + 1])
-                for owner, value in zip(self.owners[span].tolist(), self.values[span].tolist(), strict=True):
-                    word = says[owner]
-                    sums[word] = sums[word] + value if word in sums else value
-            parts.append([Match(word, share, typed) for word, share in sums.items() if share > 0])
-        return parts
+        return places, self.positions.take(places, mode="clip") == chosen
 
 
 class Postings:
@@ -136,15 +167,19 @@ class Postings:
         shares = np.add.reduceat(values, starts) if len(values) else values
         points = self._points(asked, owners, values, starts)
         answers = (points >= SAID).nonzero()[0]
+        answers = answers[(-shares[answers]).argsort(kind="stable")]
+        first = answers[:_FIRST]
         return Saying(
             typed=asked[0].typed,
             says=tuple(each.says for each in asked),
             positions=places,
             shares=shares,
             points=points,
-            ranked=places[answers[(-shares[answers]).argsort(kind="stable")]],
-            starts=np.append(starts, len(values)),
-            owners=owners,
+            faint=not points.all(),
+            ranked=places[answers],
+            first=list(zip(places[first].tolist(), shares[first].tolist(), strict=True)),
+            starts=np.append(starts, len(values)).astype(np.int32),
+            owners=owners.astype(np.int16),
             values=values,
         )
 

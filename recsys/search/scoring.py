@@ -7,84 +7,132 @@ among the first of each saying and among those that several speak of; no other s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 from operator import mul
+from typing import NamedTuple
 
 import numpy as np
 
 from recsys.index import Flags, Floats, Ints
-from recsys.search.postings import SAID, Points, Saying
+from recsys.search.postings import SAID, Match, Saying
 
 REPEATED = 0.5  # what a subject shown already is still worth when several were asked for
+_MANY = 8  # times the values wanted, and sorting all of them costs more than finding the least first
+
+# Minus its score, its position, and what each saying adds: sorted, the best come first.
+Answer = tuple[float, int, tuple[float, ...]]
 
 
-@dataclass(frozen=True, slots=True)
 class Question:
     """The sayings of what was asked of ``size`` items; ``sharper`` ones count where a subject was said."""
 
-    subjects: Sequence[Saying]
-    sharper: Sequence[Saying]
-    size: int
+    def __init__(self, subjects: Sequence[Saying], sharper: Sequence[Saying], size: int) -> None:
+        self._subjects, self._sayings, self._size = subjects, (*subjects, *sharper), size
 
-    @property
-    def sayings(self) -> Sequence[Saying]:
-        """Both kinds."""
-        return (*self.subjects, *self.sharper)
+    def best(self, count: int, free: Flags | None) -> list[Answer]:
+        """Return the ``count`` best answers among the free positions, best first; ties by position."""
+        sayings = self._sayings
+        if len(sayings) == 1:
+            return [(-share, position, (share,)) for position, share in sayings[0].top(count, free)]
+        told, is_common = self._common
+        found = told.best(count, free)
+        worst = found[-1][0] if 0 < len(found) == count else 0.0
+        for row, saying in enumerate(self._subjects):
+            before, after = (0.0,) * row, (0.0,) * (len(sayings) - row - 1)
+            for position, share in saying.top(count, free):
+                if -share > worst:
+                    break
+                if not is_common[position]:
+                    found.append((-share, position, (*before, share, *after)))
+        found.sort()
+        return found[:count]
 
-    def best(self, count: int, free: Flags | None) -> tuple[Ints, Floats]:
-        """Return the ``count`` best answers among the free positions, best first; ties by position.
+    def answer(self, position: int) -> Answer | None:
+        """Return what is said at one position; None if that is no answer."""
+        here = np.array([position])
+        told = self._told(here, [saying.at(here) for saying in self._sayings], sure=False)
+        return next(iter(told.best(1, None)), None)
 
-        With them what each saying adds to their scores, sayings x positions.
-        """
-        if len(self.subjects) == 1 and not self.sharper and free is None:
-            only = self.subjects[0]
-            best = only.ranked[:count]
-            return best, only.at(best)[0][None, :]
-        candidates = self._candidates(count, free)
-        shares, scores, points = self.values(candidates)
-        scores[points < SAID] = 0.0
-        order = (-scores).argsort(kind="stable")[: min(count, np.count_nonzero(scores))]
-        return candidates[order], shares[:, order]
+    def matches(self, position: int, shares: Sequence[float]) -> tuple[Match, ...]:
+        """Return what each word that is said at an answer's position adds, the greatest share first."""
+        told = zip(self._sayings, shares, strict=True)
+        found = [saying.matches(position, share) for saying, share in told if share]
+        return tuple(sorted(chain.from_iterable(found), key=_by_share))
 
-    def values(self, chosen: Ints) -> tuple[Floats, Floats, Points]:
-        """Return for chosen positions what each saying adds, the scores, and how well they say what was asked."""
-        told = [saying.at(chosen) for saying in self.sayings]
-        shares, points = np.array([each[0] for each in told]), np.array([each[1] for each in told])
-        if self.sharper:
-            said = shares[: len(self.subjects)].any(axis=0)
-            shares, points = shares * said, points * said
-        return shares, shares.sum(axis=0), points.sum(axis=0, dtype=np.int8)
+    @cached_property
+    def _common(self) -> tuple[_Told, memoryview]:
+        """What is said where several sayings speak, and for each position whether it is one of those."""
+        said, twice = np.zeros(self._size, np.bool_), np.zeros(self._size, np.bool_)
+        first, *others = self._sayings
+        said[first.positions] = True
+        for saying in others:
+            again = saying.positions[said[saying.positions]]
+            twice[again] = True
+            if len(others) > 1:
+                said[saying.positions] = True
+        both = len(others) == 1  # speak of all of them
+        common = again if both else twice.nonzero()[0]
+        shares = [saying.at_said(common) if both else saying.at(common) for saying in self._sayings]
+        faint = [saying for saying in self._sayings if saying.faint]
+        return self._told(common, shares, sure=not faint), twice.data
 
-    def _candidates(self, count: int, free: Flags | None) -> Ints:
-        """Return, ascending, the free positions that may be among the best."""
-        said = np.zeros(self.size, np.bool_)
-        found = []
-        for saying in self.sayings:
-            positions = saying.positions
-            found.append(positions[said[positions]])
-            said[positions] = True
-        for saying in self.subjects:
-            ranked = saying.ranked
-            found.append((ranked if free is None else ranked[free[ranked]])[:count])
-        candidates = np.concatenate(found)
-        candidates.sort()
-        fresh = np.ones(len(candidates), np.bool_)
-        fresh[1:] = candidates[1:] != candidates[:-1]
-        if free is not None:
-            fresh &= free[candidates]
-        kept: Ints = candidates[fresh]
-        return kept
+    def _told(self, positions: Ints, shares: list[Floats], *, sure: bool) -> _Told:
+        """Add up what the sayings say; ``sure`` are answers wherever a subject is said."""
+        count = len(self._subjects)
+        if count < len(shares):
+            said = np.logical_or.reduce([row > 0 for row in shares[:count]])
+            shares = [row * said for row in shares]
+        losses = -sum(shares[1:], shares[0])
+        if not sure:
+            points = [saying.points_at(positions) for saying in self._sayings]
+            losses[sum(points[1:], points[0]) < SAID] = 0.0
+        return _Told(positions, losses, shares)
 
 
-def spread(shares: Floats, k: int) -> list[int]:
-    """Choose ``k`` columns so that each row, a thing asked for, gets its turn: once shown it counts half."""
-    columns = shares.T.tolist()
-    left = list(range(len(columns)))
-    worth = [1.0] * len(shares)
-    chosen: list[int] = []
+class _Told(NamedTuple):
+    """Of some positions, ascending, minus their scores (0 for no answers), and what each saying adds."""
+
+    positions: Ints
+    losses: Floats
+    shares: Sequence[Floats]
+
+    def best(self, count: int, free: Flags | None) -> list[Answer]:
+        """Return the ``count`` best answers among the free positions, best first; ties by position."""
+        losses = self.losses if free is None else self.losses * free[self.positions]
+        order = _least(losses, count)
+        order = order[: np.count_nonzero(losses[order])]
+        parts = zip(*[row[order].tolist() for row in self.shares], strict=True)
+        return list(zip(losses[order].tolist(), self.positions[order].tolist(), parts, strict=True))
+
+
+def _least(values: Floats, count: int) -> Ints:
+    """Return where the ``count`` least values are, the least first, the first of equal ones first."""
+    if len(values) <= _MANY * count:
+        return values.argsort(kind="stable")[:count]
+    low = (values <= np.partition(values, count - 1)[count - 1]).nonzero()[0]
+    least: Ints = low[values[low].argsort(kind="stable")[:count]]
+    return least
+
+
+def _by_share(match: Match) -> tuple[float, str, str]:
+    return -match.share, match.term, match.typed
+
+
+def spread(answers: Sequence[Answer], k: int) -> list[Answer]:
+    """Choose ``k`` of the best answers so that each thing asked for gets its turn: once shown it counts half."""
+    left = list(answers)
+    factors = [1.0] * (len(left[0][2]) if left else 0)
+    chosen: list[Answer] = []
     while left and len(chosen) < k:
-        worths = [sum(map(mul, columns[at], worth)) for at in left]
-        at = left.pop(worths.index(max(worths)))
-        chosen.append(at)
-        worth = [factor * REPEATED if share else factor for share, factor in zip(columns[at], worth, strict=True)]
+        most, best, place = max(factors), -1.0, 0
+        for at, (loss, _, shares) in enumerate(left):
+            if -loss * most <= best:
+                break  # and so is what all the others are still worth
+            worth = sum(map(mul, shares, factors))
+            if worth > best:
+                best, place = worth, at
+        chosen.append(left.pop(place))
+        shown = chosen[-1][2]
+        factors = [factor * REPEATED if share else factor for factor, share in zip(factors, shown, strict=True)]
     return chosen

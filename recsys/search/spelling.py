@@ -6,8 +6,10 @@ It proposes words; whether a word needs correcting, and what a correction is wor
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +19,7 @@ _LATIN_WORD = re.compile(r"[a-z][a-z0-9.]*")
 _READINGS = 3  # of one character; the dictionary lists the common ones first
 _LONGEST_KEY = 40
 _SHORTEST_NEAR_KEY = 6  # letters of pinyin; a shorter one is near to too many others
-_REMEMBERED = 16_384  # most of what is asked was asked before
+_REMEMBERED = 16_384  # pairs of characters whose sounds are kept at hand, 4 MB
 _PROPOSALS = 4
 _FINALS = {
     "": "a ai an ang ao e ei en eng er o ou yi ya yan yang yao ye yin ying yo yong you yu yuan yue yun"
@@ -65,7 +67,8 @@ class Spelling:
         self._latin = _Near(word for word in ordered if _LATIN_WORD.fullmatch(word))
         self._keys = _Near(key for key in self._sounds if len(key) >= _SHORTEST_NEAR_KEY)
         self._longest = max(map(len, self._sounds), default=0)
-        self.same_sound = lru_cache(_REMEMBERED)(self._same_sound)
+        self._in_order = sorted(self._blurred)
+        self._begins = lru_cache(_REMEMBERED)(self._begins_with)
 
     def _listen(self, word: str) -> None:
         for syllables in _readings(word):
@@ -76,19 +79,30 @@ class Spelling:
         if len(initials) > 2:  # noqa: PLR2004 - two letters abbreviate everything
             self._initials.setdefault(initials, []).append(word)
 
-    def _same_sound(self, text: str) -> Sequence[str]:
+    def same_sound(self, text: str) -> Sequence[str]:
         """Return the words that sound like the Chinese ``text``, tones aside: 数据分析 for 数剧分析.
 
         Where none does, those that a southern ear takes for the same: 月嫂 for 月少.
         """
+        if not self._begins(text[:2]):
+            return ()
         keys = ["".join(syllables) for syllables in _readings(text)]
         exact = [word for key in keys for word in self._sounds.get(key, ())]
         near = exact or [word for key in keys for word in self._blurred.get(_blur(key), ())]
         return tuple(word for word in dict.fromkeys(near) if len(word) == len(text))[:_PROPOSALS]
 
+    def _begins_with(self, opening: str) -> bool:
+        """Tell whether any word begins to the southern ear like one or two characters; most windows end here."""
+        for syllables in product(*map(readings, opening)):
+            sound = _blur("".join(syllables))
+            at = bisect_left(self._in_order, sound)
+            if at < len(self._in_order) and self._in_order[at].startswith(sound):
+                return True
+        return False
+
     def one_character_off(self, text: str) -> Sequence[str]:
         """Return the words of three characters or more in which one differs: 八段锦 for 八段绵."""
-        found = dict.fromkeys(word for hole in _holes(text) for word in self._holes.get(hole, ()))
+        found = dict.fromkeys([word for hole in _holes(text) for word in self._holes.get(hole, ())])
         return tuple(found)[:_PROPOSALS]
 
     def latin(self, text: str) -> Sequence[str]:
@@ -173,9 +187,10 @@ def slips(one: str, other: str) -> int:
     return row[-1]
 
 
-def _holes(word: str) -> Iterator[str]:
-    if len(word) > 2:  # noqa: PLR2004 - in a pair the one that is left means anything
-        yield from (f"{word[:at]}?{word[at + 1 :]}" for at in range(len(word)))
+def _holes(word: str) -> Sequence[str]:
+    if len(word) <= 2:  # noqa: PLR2004 - in a pair the one that is left means anything
+        return ()
+    return [f"{word[:at]}?{word[at + 1 :]}" for at in range(len(word))]
 
 
 def _readings(word: str) -> Iterator[tuple[str, ...]]:

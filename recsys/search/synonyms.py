@@ -27,9 +27,9 @@ class Synonyms:
         for word, group in self._others.items():
             group.pop(word, None)
             group.pop("", None)
-        self._longest: dict[str, int] = {}  # by first character
-        for word in self._others:
-            self._longest[word[0]] = max(len(word), self._longest.get(word[0], 0))
+        self._beginning: dict[str, list[str]] = {}  # with a character, the longest first
+        for word in sorted(self._others, key=len, reverse=True):
+            self._beginning.setdefault(word[0], []).append(word)
 
     @property
     def words(self) -> Iterable[str]:
@@ -44,17 +44,13 @@ class Synonyms:
         """Yield the words of any group that stand in folded ``text``, from the left, the longest at each place."""
         at = 0
         while at < len(text):
-            word = self._at(text, at)
-            if word:
-                yield word
-            at += len(word) or 1
-
-    def _at(self, text: str, start: int) -> str:
-        for end in range(min(len(text), start + self._longest.get(text[start], 0)), start, -1):
-            word = text[start:end]
-            if word in self._others and not _cuts_latin(text, start, end):
-                return word
-        return ""
+            for word in self._beginning.get(text[at], ()):
+                if text.startswith(word, at) and not _cuts_latin(text, at, at + len(word)):
+                    yield word
+                    at += len(word)
+                    break
+            else:
+                at += 1
 
 
 def _cuts_latin(text: str, start: int, end: int) -> bool:

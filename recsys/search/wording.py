@@ -6,9 +6,8 @@ Corrections are proposed by ``spelling.py``; how often items say a word, and whe
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import pairwise
 from typing import NamedTuple
 
 from recsys.search.spelling import Spelling
@@ -26,11 +25,13 @@ INITIALS = 0.6
 
 PAIR_MARK = "~"  # keeps pairs of characters apart from words of two characters
 _CJK = re.compile("[\u3400-\u9fff]+")
+_LETTER = re.compile("[a-z]")
 _CHUNK = re.compile("[\u3400-\u9fff]+|[a-z0-9+#.]+")
 _LONGEST_WINDOW = 6
 _LONGEST_CORRECTED = 60  # characters; whoever writes more says enough without its slips
 _LONG = 3  # characters; of a shorter word nothing may be known, and only its sound is trusted
-_REMEMBERED = 8_192  # words, and windows of text, whose other forms are kept at hand
+_WORDS = 8_192  # whose other forms are kept at hand: 10 MB at most
+_REMEMBERED = 16_384  # runs of characters, and windows of them, whose corrections are kept: 15 MB at most
 _REAL_WORD = 20  # jieba's count (of 60 million) from which a word is no typing error
 
 
@@ -41,11 +42,6 @@ class Asked(NamedTuple):
     weight: float
     typed: str
     says: str
-
-
-class _Stretch(NamedTuple):
-    text: str
-    known: bool
 
 
 def pairs(word: str) -> Iterator[str]:
@@ -62,8 +58,9 @@ class Wording:
 
     def __init__(self, tokenizer: Tokenizer, terms: Container[str], synonyms: Synonyms, spelling: Spelling) -> None:
         self.tokenizer, self.terms, self.synonyms, self.spelling = tokenizer, terms, synonyms, spelling
-        self._forms = lru_cache(_REMEMBERED)(self._forms_of)
+        self._forms = lru_cache(_WORDS)(self._forms_of)
         self._meant = lru_cache(_REMEMBERED)(self._meant_by)
+        self._put_right = lru_cache(_REMEMBERED)(self._chinese)
 
     def read(self, subject: str) -> list[Asked]:
         """Return the terms that a folded subject asks for, each once, at its best weight."""
@@ -77,35 +74,47 @@ class Wording:
         return list(found.values())
 
     def _ask(self, found: dict[str, Asked], word: str, weight: float, typed: str) -> None:
-        for term, share, says in self._forms(word):
+        forms = self._forms(word, weight, typed)
+        if found.keys().isdisjoint(forms):
+            found.update(forms)
+            return
+        for term, asked in forms.items():
             before = found.get(term)
-            if before is None or before.weight < weight * share:
-                found[term] = Asked(term, weight * share, typed, says)
+            if before is None or before.weight < asked.weight:
+                found[term] = asked
 
-    def _forms_of(self, word: str) -> tuple[tuple[str, float, str], ...]:
-        """Return the catalogue's terms for a word, what each is worth beside it, and the word it is taken for."""
+    def _forms_of(self, word: str, weight: float, typed: str) -> Mapping[str, Asked]:
+        """Return the catalogue's terms for a word, each weighed beside it, and the word each is taken for."""
         forms = [
             (word, 1.0, word),
             *((piece, PIECE, piece) for piece in self.tokenizer.pieces(word)),
             *((pair, PAIR, word) for pair in pairs(word)),
             *((other, SYNONYM, other) for other in self.synonyms.of(word)),
         ]
-        return tuple(form for form in forms if form[0] in self.terms)
+        found: dict[str, Asked] = {}
+        for term, share, says in forms:
+            asked = Asked(term, weight * share, typed, says)
+            if term in self.terms and (term not in found or found[term].weight < asked.weight):
+                found[term] = asked
+        return found
 
     def _corrections(
         self, subject: str, words: tuple[str, ...], meant: list[str]
     ) -> Iterator[tuple[str, str, float]]:
         """Yield words meant, what was typed for each, and how much to trust it."""
-        known = {word for word in words if self._knows(word)}
-        known.update(meant)
-        yield from self._latin(subject, known)
+        known = tuple(dict.fromkeys((*meant, *[word for word in words if self._knows(word)])))
+        if _LETTER.search(subject):
+            yield from self._latin(subject, known)
         for run in _CJK.findall(subject[:_LONGEST_CORRECTED]):
-            yield from self._chinese(self._stretches(run, words, known))
+            if run not in known:
+                inside = tuple([word for word in known if word in run])
+                others = tuple([word for word in words if word in run and word not in known])
+                yield from self._put_right(run, inside, others)
 
     def _knows(self, word: str) -> bool:
         return word in self.terms
 
-    def _latin(self, subject: str, known: set[str]) -> Iterator[tuple[str, str, float]]:
+    def _latin(self, subject: str, known: Collection[str]) -> Iterator[tuple[str, str, float]]:
         """Correct Latin words that nobody says: as pinyin, over spaces too, else as slips, else as initials."""
         run: list[str] = []
         for chunk in [*_CHUNK.findall(subject), ""]:
@@ -133,40 +142,28 @@ class Wording:
             groups.setdefault(key, []).append(word)
         return [(word, key, PINYIN) for key, words in groups.items() for word in self._said(words)]
 
-    def _stretches(self, run: str, words: Iterable[str], known: set[str]) -> list[_Stretch]:
-        """Cut a run into known words, unknown words, and the single characters between them."""
-        inside = [(run.find(word), -len(word), word) for word in {*words, *known} if word in run]
-        stretches: list[_Stretch] = []
-        at = 0
-        for _, _, word in sorted(inside):
-            start = run.find(word, at)
-            if start < 0:
-                continue
-            stretches += [_Stretch(char, known=False) for char in run[at:start]]
-            stretches.append(_Stretch(word, known=word in known))
-            at = start + len(word)
-        return stretches + [_Stretch(char, known=False) for char in run[at:]]
+    def _chinese(
+        self, run: str, known: tuple[str, ...], others: tuple[str, ...]
+    ) -> Sequence[tuple[str, str, float]]:
+        """Correct what is not known, the longest first; known words only if together they sound like one.
 
-    def _chinese(self, stretches: list[_Stretch]) -> Iterator[tuple[str, str, float]]:
-        """Correct what is not known, the longest first; known words only if together they sound like one."""
-        if _all_well(stretches):
-            return
-        done: set[int] = set()
-        for first, last in _windows(stretches):
-            if not done.isdisjoint(range(first, last)):
-                continue
-            window = stretches[first:last]
-            text = "".join(stretch.text for stretch in window)
-            told = self._correct(text, window)
-            if told:
-                done.update(range(first, last))
-                yield from ((word, text, weight) for word, weight in told)
-
-    def _correct(self, text: str, window: list[_Stretch]) -> Sequence[tuple[str, float]]:
-        strange = sum([len(stretch.text) for stretch in window if not stretch.known])
-        if (len(window) == 1 and not strange) or (len(text) < _LONG and strange < len(text)):
+        ``_put_right`` is the same, remembered for the next sentence with this run of characters.
+        """
+        stretches = _Stretches(run, known, others)
+        if stretches.all_well():
             return ()
-        return self._meant(text, strange)
+        told = [
+            (start - end, start, end, meant)
+            for start, end, strange in stretches.windows()
+            if (meant := self._meant(run[start:end], strange))
+        ]
+        done: set[int] = set()
+        corrections: list[tuple[str, str, float]] = []
+        for _, start, end, meant in sorted(told):
+            if done.isdisjoint(range(start, end)):
+                done.update(range(start, end))
+                corrections += [(word, run[start:end], weight) for word, weight in meant]
+        return corrections
 
     def _meant_by(self, text: str, strange: int) -> Sequence[tuple[str, float]]:
         """Return what a text may be meant for, ``strange`` of whose characters belong to no known word."""
@@ -188,26 +185,48 @@ class Wording:
         return self.tokenizer.frequency(word) >= _REAL_WORD
 
 
-def _all_well(stretches: list[_Stretch]) -> bool:
-    """Tell whether nothing looks misspelt: known words, and between them at most single characters (和, 的)."""
-    strange = [len(stretch.text) if not stretch.known else 0 for stretch in stretches]
-    return max(strange, default=0) <= 1 and not any(one and other for one, other in pairwise(strange))
-
-
 def _inside(word: str, words: Iterable[str]) -> bool:
     """Tell whether ``word`` is but a part of one of the others: 工作 of 找工作."""
     return any(word != other and word in other for other in words)
 
 
-def _windows(stretches: list[_Stretch]) -> list[tuple[int, int]]:
-    """Return the ranges of two to six characters, longest first, then from the left."""
-    found = []
-    for first in range(len(stretches)):
-        length = 0
-        for last in range(first, len(stretches)):
-            length += len(stretches[last].text)
-            if length > _LONGEST_WINDOW:
-                break
-            if length > 1:
-                found.append((-length, first, last + 1))
-    return [(first, last) for _, first, last in sorted(found)]
+class _Stretches:
+    """A run of Chinese cut into known words, unknown words, and the single characters between them."""
+
+    def __init__(self, run: str, known: Sequence[str], others: Sequence[str]) -> None:
+        """Take the words that stand in the run, known ones and others."""
+        self._ends = [0]
+        self._strange = [0]  # how many characters up to each end belong to no known word
+        for _, _, word in sorted([(run.find(word), -len(word), word) for word in (*known, *others)]):
+            start = run.find(word, self._ends[-1])
+            if start >= 0:
+                self._add_singles(start)
+                self._ends.append(start + len(word))
+                self._strange.append(self._strange[-1] + (0 if word in known else len(word)))
+        self._add_singles(len(run))
+
+    def _add_singles(self, until: int) -> None:
+        end, strange = self._ends[-1], self._strange[-1]
+        self._ends += range(end + 1, until + 1)
+        self._strange += range(strange + 1, strange + until - end + 1)
+
+    def all_well(self) -> bool:
+        """Tell whether nothing looks misspelt: known words, and between them at most single characters (和, 的)."""
+        strange = self._strange
+        of_two = [later - earlier for earlier, later in zip(strange, strange[2:], strict=False)]
+        return max(of_two, default=strange[-1]) <= 1
+
+    def windows(self) -> Iterator[tuple[int, int, int]]:
+        """Yield where those of two to six characters begin and end that may be misspelt, and how many are strange.
+
+        Never one known word alone, nor a short text of which something is known.
+        """
+        ends, strange = self._ends, self._strange
+        for first, start in enumerate(ends):
+            for last in range(first + 1, len(ends)):
+                length = ends[last] - start
+                if length > _LONGEST_WINDOW:
+                    break
+                odd = strange[last] - strange[first]
+                if length == odd > 1 or (length >= _LONG and (odd or last - first > 1)):
+                    yield start, ends[last], odd
