@@ -192,7 +192,9 @@ class SqliteStore:
         execute("savepoint job")
         try:
             job.result = job.work(self._tx)
-        except Exception as error:  # noqa: BLE001  the caller gets it; the others of the group go on
+        except Exception as error:  # the caller gets it; the others of the group go on
+            if not self._connection.in_transaction:  # SQLite gave up all of it: the disk is full, say
+                raise sqlite3.OperationalError(str(error)) from error
             execute("rollback to job")
             job.error = StoreError(f"数据库拒绝了这次写入：{error}") if isinstance(error, sqlite3.Error) else error
             if isinstance(error, sqlite3.Error):

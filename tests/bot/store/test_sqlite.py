@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -57,6 +58,31 @@ def test_a_write_the_database_refuses_is_a_store_error_in_chinese(store):
 def test_a_profile_of_nobody_is_refused_and_not_lost_in_silence(store):
     with pytest.raises(StoreError, match="关注者"):
         store.write_now(lambda tx: tx.interests.put("nobody", "{}", 1, NOON))
+
+
+@pytest.mark.parametrize(("wrapped", "told"), [(False, "UNIQUE constraint failed"), (True, "mine")])
+def test_when_the_database_gives_the_whole_transaction_up_its_reason_is_told_to_all(store, caplog, wrapped, told):
+    def full(tx):
+        try:
+            tx.versions._rows.run("insert or rollback into versions values ('a', 1), ('a', 2)")  # like a full disk
+        except sqlite3.Error as error:
+            raise (ValueError("mine") if wrapped else error) from error
+
+    def good(tx):
+        tx.followers.seen("good", NOON)
+
+    async def go():
+        works = (store.write(each) for each in (good, full, good))
+        return await asyncio.gather(*works, return_exceptions=True)
+
+    outcomes = asyncio.run(go())
+
+    assert [type(each) for each in outcomes] == [StoreError] * 3
+    assert all(told in str(each) for each in outcomes)
+    assert "UNIQUE constraint failed" in caplog.text
+    assert store.write_now(lambda tx: tx.followers.get("good")) is None
+    store.write_now(good)
+    assert store.write_now(lambda tx: tx.followers.get("good")) is not None
 
 
 def test_readers_see_every_commit_that_was_answered(store):
