@@ -8,7 +8,7 @@ from bot.store.rows import Row, Rows, instant
 TRAITS = (
     "select openid, personalised, channel, last_seen_at,"
     " (select group_concat(course_id, char(10)) from entitlements where openid = f.openid),"
-    " case when ? then (select profile from interests where openid = f.openid) end"
+    " case when ? then profile end"
     " from followers f where subscribed = 1"
 )
 PAGE = f"{TRAITS} and openid > ? order by openid limit ?"

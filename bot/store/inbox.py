@@ -28,19 +28,28 @@ class Seen:
     received_at: datetime
 
 
+FORMER = "substr(?1, instr(?1, '-'))"
+FIND = (
+    f"select case key when {FORMER} then ?1 else key end, state, reply, deliveries, received_at"
+    f" from messages where key = ?1 or key = {FORMER} or signature = ?2"
+)
+
+
 class Messages:
-    """The once-only book of messages, keyed as the design says."""
+    """The once-only book of messages, keyed as the design says.
+
+    A key is ``TIME-NAME``, with ten digits of epoch seconds in front, so that the book is written at its end.
+    """
 
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
 
     def find(self, key: str, signature: str) -> list[Seen]:
-        """Return the message of this key and any message that carried this signature."""
-        rows = self._rows.all(
-            "select key, state, reply, deliveries, received_at from messages where key = ? or signature = ?",
-            key,
-            signature,
-        )
+        """Return the message of this key and any message that carried this signature.
+
+        One that a former release wrote down goes by what its key has after the time.
+        """
+        rows = self._rows.all(FIND, key, signature)
         return [Seen(row[0], Handling(row[1]), row[2], row[3], instant(row[4])) for row in rows]
 
     def add(
@@ -102,4 +111,6 @@ class Messages:
 
     def purge(self, before: datetime) -> int:
         """Forget messages that no repeat can concern any more."""
-        return self._rows.run("delete from messages where received_at < ?", epoch(before))
+        return self._rows.run(
+            "delete from messages where key < ? and received_at < ?", f"{epoch(before):010}", epoch(before)
+        )

@@ -806,3 +806,36 @@ def m022_one_ration(db: Database) -> None:
         " where c.state in ('CALLING', 'SENT', 'LOST') group by p.openid"
         " on conflict (openid) do update set key = excluded.key, at = excluded.at where excluded.at > nudges.at"
     )
+
+
+@migrations()
+def m023_one_row_a_follower(db: Database) -> None:
+    """Keep all that a message changes of its sender in one row, and what is appended in the order of time.
+
+    Keys of messages begin with their time from now on; those written down before have ``-`` in its place.
+    """
+    for column in (
+        "profile text not null default ''",
+        "profile_event integer",
+        "profile_at integer",
+        "message_at integer",
+        "message_used integer not null default 0",
+        "touch_at integer",
+        "touch_used integer not null default 0",
+    ):
+        db.execute(f"alter table followers add column {column}")
+    db.execute(
+        "update followers set profile = i.profile, profile_event = i.event_id, profile_at = i.updated_at"
+        " from interests i where i.openid = followers.openid"
+    )
+    for kind in ("message", "touch"):
+        db.execute(
+            f"update followers set {kind}_at = q.opened_at, {kind}_used = q.used"
+            f" from quota q where q.openid = followers.openid and q.kind = '{kind}'"
+        )
+    db.execute("drop table interests")
+    db.execute("drop table quota")
+    db.execute("drop index idx_events_openid_id")
+    db.execute("create index idx_events_openid on events (openid)")
+    db.execute("drop index idx_messages_received_at")
+    db.execute("update messages set key = '-' || key")

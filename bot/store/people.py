@@ -6,33 +6,45 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.errors import StoreError
 from bot.models import Follower
 from bot.store.rows import Row, Rows, epoch, instant, instant_or_none
 
 FOLLOWER = "openid, subscribed, personalised, channel, followed_at, unfollowed_at, last_seen_at"
 KNOWN = (
-    f"select {FOLLOWER}, context, context_at,"
-    " (select profile from interests where openid = f.openid),"
+    f"select {FOLLOWER}, profile, context, context_at,"
     " (select group_concat(course_id, char(10)) from"
     "  (select course_id from entitlements where openid = f.openid order by granted_at, course_id)),"
     " (select group_concat(course_id, char(10)) from dislikes where openid = f.openid),"
     " exists (select 1 from outbox where openid = f.openid and done_at is null"
     "  and (next_at is null or in_hand = 1)),"
-    " exists (select 1 from services where openid = f.openid)"
+    " exists (select 1 from services where openid = f.openid),"
+    " exists (select 1 from memberships where openid = f.openid),"
+    " exists (select 1 from limited_prices where stopped = 0 and ends_at > f.last_seen_at)"
     " from followers f where openid = ?"
 )
-
+WINDOWS = ("message", "touch")
+HERE = {
+    kind: "update followers set subscribed = 1, unfollowed_at = null, last_seen_at = ?1, context_at = ?1,"
+    f" context = ?2, {kind}_at = ?1, {kind}_used = 0 where openid = ?3"
+    for kind in WINDOWS
+}
+BARE = (  # a follower of whom nothing is known
+    "context = '', context_at = null, channel = '', profile = '', profile_event = null, profile_at = null,"
+    " message_at = null, touch_at = null"
+)
 REACHED = ("consents", "sendings", "nudges", "arrivals", "broadcast_people")  # how they came and were told things
 HELPED = ("services", "left_messages")  # by people
 INVITED = ("inviters", "touches")  # their own link, and whose they opened
-TRACES = ("interests", "events", "dislikes", "quota", *REACHED, *HELPED, *INVITED)  # beyond courses and orders
+TRACES = ("events", "dislikes", *REACHED, *HELPED, *INVITED)  # beyond courses and orders
 BOUND = " or ".join(
     f"exists (select 1 from {table} where openid = f.openid)" for table in ("entitlements", "orders")
 )
 TRACED = " or ".join(f"exists (select 1 from {table} where openid = f.openid)" for table in TRACES)
 DEPARTED = (
     "select openid from followers f where unfollowed_at <= ? and subscribed = 0"
-    f" and (context <> '' or channel <> '' or {TRACED} or not ({BOUND})) limit ?"
+    " and (context <> '' or channel <> '' or profile <> '' or message_at is not null or touch_at is not null"
+    f" or {TRACED} or not ({BOUND})) limit ?"
 )
 
 
@@ -41,7 +53,8 @@ class Known:
     """All that one message needs to know of its sender, fetched at once.
 
     ``owned`` are the courses the follower has, oldest first; ``hidden`` those disliked. ``news`` says that
-    something waits for this chat, ``served`` that a person may be serving.
+    something waits for this chat, ``served`` that a person may be serving. ``member`` says that there may be
+    memberships, ``limited`` that there may be limited-time prices now: where they say no, there is none.
     """
 
     follower: Follower
@@ -52,6 +65,8 @@ class Known:
     hidden: tuple[str, ...]
     news: bool
     served: bool
+    member: bool
+    limited: bool
 
 
 def _follower(row: Row) -> Follower:
@@ -83,16 +98,18 @@ class Followers:
         row = self._rows.one(KNOWN, openid)
         if row is None:
             return None
-        context, context_at, profile, owned, hidden, news, served = row[7:]
+        profile, context, context_at, owned, hidden, news, served, member, limited = row[7:]
         return Known(
             follower=_follower(row),
-            profile=profile or "",
+            profile=profile,
             context=context,
             context_at=instant_or_none(context_at),
             owned=tuple(owned.split("\n")) if owned else (),
             hidden=tuple(hidden.split("\n")) if hidden else (),
             news=bool(news),
             served=bool(served),
+            member=bool(member),
+            limited=bool(limited),
         )
 
     def seen(self, openid: str, now: datetime) -> None:
@@ -105,16 +122,12 @@ class Followers:
             epoch(now),
         )
 
-    def keep_context(self, openid: str, context: str, now: datetime) -> None:
-        """Note that a known follower was here, and keep the thread of the conversation (JSON)."""
-        self._rows.run(
-            "update followers set subscribed = 1, unfollowed_at = null, last_seen_at = ?, context = ?,"
-            " context_at = ? where openid = ?",
-            epoch(now),
-            context,
-            epoch(now),
-            openid,
-        )
+    def keep_context(self, openid: str, context: str, now: datetime, *, window: str = "message") -> None:
+        """Note that a known follower was here, and keep the thread of the conversation (JSON).
+
+        The window of that kind (see ``Quota``) is opened anew.
+        """
+        self._rows.run(HERE[window], epoch(now), context, openid)
 
     def ensure(self, openid: str, now: datetime) -> None:
         """Make a row for somebody who has not written yet (who paid in a browser, say); changes no other."""
@@ -176,9 +189,7 @@ class Followers:
         for table in TRACES:
             self._rows.run(f"delete from {table} where openid = ?", openid)
         self._rows.run("delete from outbox where openid = ? and done_at is not null", openid)
-        self._rows.run(
-            "update followers set context = '', context_at = null, channel = '' where openid = ?", openid
-        )
+        self._rows.run(f"update followers set {BARE} where openid = ?", openid)
         self._rows.run(f"delete from followers as f where openid = ? and not ({BOUND})", openid)
 
 
@@ -190,24 +201,26 @@ class Interests:
 
     def get(self, openid: str) -> str:
         """Return the profile, empty for a stranger."""
-        row = self._rows.one("select profile from interests where openid = ?", openid)
+        row = self._rows.one("select profile from followers where openid = ?", openid)
         return row[0] if row else ""
 
     def put(self, openid: str, profile: str, event_id: int, now: datetime) -> None:
-        """Keep the profile together with its cause."""
-        self._rows.run(
-            "insert into interests (openid, profile, event_id, updated_at) values (?, ?, ?, ?)"
-            " on conflict (openid) do update set profile = excluded.profile, event_id = excluded.event_id,"
-            " updated_at = excluded.updated_at",
-            openid,
+        """Keep the profile of somebody known, together with its cause. ``StoreError`` for a stranger's."""
+        kept = self._rows.run(
+            "update followers set profile = ?, profile_event = ?, profile_at = ? where openid = ?",
             profile,
             event_id,
             epoch(now),
+            openid,
         )
+        if not kept:
+            raise StoreError("数据库里没有这位关注者，兴趣没有保存")
 
     def clear(self, openid: str) -> None:
         """Forget the profile."""
-        self._rows.run("delete from interests where openid = ?", openid)
+        self._rows.run(
+            "update followers set profile = '', profile_event = null, profile_at = null where openid = ?", openid
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,28 +313,22 @@ class Dislikes:
 
 
 class Quota:
-    """How many customer-service messages WeChat still allows, by the window that a follower opened."""
+    """How many customer-service messages WeChat still allows, by the window that a follower opened.
+
+    A follower opens one by writing ("message") or by tapping, scanning or following ("touch"):
+    ``Followers.keep_context`` notes it.
+    """
 
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
-
-    def open(self, openid: str, kind: str, now: datetime) -> None:
-        """Open a window anew: the follower wrote ("message") or tapped, scanned or followed ("touch")."""
-        self._rows.run(
-            "insert into quota (openid, kind, opened_at, used) values (?, ?, ?, 0)"
-            " on conflict (openid, kind) do update set opened_at = excluded.opened_at, used = 0",
-            openid,
-            kind,
-            epoch(now),
-        )
 
     def take(self, openid: str, kind: str, now: datetime, *, seconds: int, limit: int) -> bool:
         """Use up one message of a window; False when it is closed or used up."""
         return bool(
             self._rows.run(
-                "update quota set used = used + 1 where openid = ? and kind = ? and opened_at > ? and used < ?",
+                f"update followers set {kind}_used = {kind}_used + 1"
+                f" where openid = ? and {kind}_at > ? and {kind}_used < ?",
                 openid,
-                kind,
                 epoch(now) - seconds,
                 limit,
             )
@@ -329,8 +336,10 @@ class Quota:
 
     def give_back(self, openid: str, kind: str) -> None:
         """Return one message that was surely not sent."""
-        self._rows.run("update quota set used = used - 1 where openid = ? and kind = ? and used > 0", openid, kind)
+        self._rows.run(
+            f"update followers set {kind}_used = {kind}_used - 1 where openid = ? and {kind}_used > 0", openid
+        )
 
     def shut(self, openid: str) -> None:
         """Close every window: WeChat said that nothing more may be sent."""
-        self._rows.run("delete from quota where openid = ?", openid)
+        self._rows.run("update followers set message_at = null, touch_at = null where openid = ?", openid)

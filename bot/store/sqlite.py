@@ -31,6 +31,7 @@ T = TypeVar("T")
 BUSY_SECONDS = 10.0
 GROUP = 64
 READERS = 2
+STATEMENTS = 512  # kept prepared: more than there are
 CHECKPOINT_PAGES = 4_000  # 16 MB of log before it is put into the file: a page written often is then put there once
 OWNER_ONLY = 0o600  # it holds who bought and said what
 log = logging.getLogger("zhike.store")
@@ -51,7 +52,9 @@ class _Job:
 
 def connect(path: str) -> sqlite3.Connection:
     """Open a connection the way every part of the store needs it: WAL, foreign keys, explicit transactions."""
-    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(
+        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=STATEMENTS
+    )
     connection.execute("pragma journal_mode = wal")
     connection.execute("pragma synchronous = normal")
     connection.execute("pragma foreign_keys = on")
@@ -189,7 +192,9 @@ class SqliteStore:
         execute("savepoint job")
         try:
             job.result = job.work(self._tx)
-        except Exception as error:  # noqa: BLE001  the caller gets it; the others of the group go on
+        except Exception as error:  # the caller gets it; the others of the group go on
+            if not self._connection.in_transaction:  # SQLite gave up all of it: the disk is full, say
+                raise sqlite3.OperationalError(str(error)) from error
             execute("rollback to job")
             job.error = StoreError(f"数据库拒绝了这次写入：{error}") if isinstance(error, sqlite3.Error) else error
             if isinstance(error, sqlite3.Error):

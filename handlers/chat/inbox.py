@@ -66,7 +66,8 @@ class _Outcome:
 def message_key(fields: Mapping[str, str]) -> str:
     """Name a message as the once-only rule does; events have no MsgId.
 
-    The name is a digest: it goes into logs, which are to name nobody, and an EventKey may be of any length.
+    It is the message's time, then a digest: it goes into logs, which are to name nobody, and an EventKey may be of
+    any length.
     """
     sender, created = fields["FromUserName"], fields.get("CreateTime", "")
     if fields["MsgType"] == "event":
@@ -75,7 +76,8 @@ def message_key(fields: Mapping[str, str]) -> str:
             parts.append(fields["MsgID"])
     else:
         parts = ["m", fields.get("MsgId", ""), sender, created]
-    return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
+    at = created[:10] if created.isascii() and created.isdigit() else ""
+    return f"{at:0>10}-" + hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
 
 
 class Inbox:
@@ -221,7 +223,9 @@ class Inbox:
         if not isinstance(answer, Later):
             answer = self._with_news(turn, answer)
         if message.type in TOUCHES or not message.type.endswith("_event"):
-            tx.followers.keep_context(turn.openid, talk.dump(turn.talk), now)
+            tapped = message.type in TOUCHES or turn.tap  # WeChat counts a tapped option as a click
+            window = "touch" if tapped else "message"
+            tx.followers.keep_context(turn.openid, talk.dump(turn.talk), now, window=window)
         if isinstance(answer, Later):
             if not again:
                 tx.messages.add(delivery.key, delivery.signature, turn.openid, now, state=Handling.RUNNING)
@@ -241,10 +245,6 @@ class Inbox:
         if known is None or message.type == "view_event":
             self._meet(tx, message, openid, now)
         tap = str(getattr(message, "bizmsgmenuid", None) or "")
-        if message.type in TOUCHES or tap:  # WeChat counts a tapped option as a click, not as a message
-            tx.quota.open(openid, "touch", now)
-        elif not message.type.endswith("_event"):
-            tx.quota.open(openid, "message", now)
         thread = talk.Talk()
         if known is not None:
             thread = talk.load(known.context, known.context_at, now, self._lifetime)
@@ -262,6 +262,8 @@ class Inbox:
             news=known.news if known is not None else bool(tx.outbox.waiting(openid)),
             tap=tap,
             service=tx.services.of(openid, now) if known is not None and known.served else None,
+            member=known is None or known.member,
+            any_limited=known is None or known.limited,
         )
 
     @staticmethod

@@ -29,6 +29,7 @@ class Turn:
     ``owned`` are the courses the follower has, oldest first; ``excluded`` is what not to offer: those and the
     disliked ones. ``news`` says that something waits to be told. ``said`` is the message in words, and ``number``
     the number it names: the routes set both. ``service`` is there while a person serves instead of the bot.
+    Without ``member`` there is no membership to ask for, without ``any_limited`` no limited-time price.
     """
 
     shop: Shop
@@ -46,6 +47,8 @@ class Turn:
     said: str = ""
     number: int | None = None
     service: Service | None = None
+    member: bool = True
+    any_limited: bool = True
 
     @cached_property
     def profile(self) -> Profile:
@@ -79,12 +82,12 @@ class Turn:
     @cached_property
     def cover(self) -> Cover:
         """What the follower's memberships open now."""
-        return access.cover(self.tx, self.openid, self.now)
+        return access.cover(self.tx, self.openid, self.now) if self.member else Cover((), self.now)
 
     @cached_property
     def limited(self) -> frozenset[str]:
         """The courses that have a limited-time price now; any other course in a list costs its list price."""
-        return self.tx.limited_prices.running(self.now)
+        return self.tx.limited_prices.running(self.now) if self.any_limited else frozenset()
 
     @cached_property
     def spent(self) -> frozenset[str]:

@@ -45,7 +45,7 @@ def a_row(store):
 
     def work(tx):
         tx.followers.seen(ANNA, NOON)
-        tx.quota.open(ANNA, "message", NOON)
+        tx.followers.keep_context(ANNA, "", NOON)
         tx.outbox.put("paid", "ZK1", ANNA, {}, NOON, due=NOON)
 
     store.write_now(work)

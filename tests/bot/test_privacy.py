@@ -33,7 +33,6 @@ def leave_traces(tx, openid, detail=SECRET):
     tx.events.add(openid, "click", NOON, course_id="EDU001")
     tx.interests.put(openid, json.dumps({"at": 0.0, "w": {detail: 10000}}), event, NOON)
     tx.dislikes.add(openid, "EDU002", NOON)
-    tx.quota.open(openid, "message", NOON)
     tx.outbox.put("reply", f"reply-{openid}", openid, {"content": detail}, NOON, due=NOON)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from sqlite_utils import Database
 
 from bot.errors import StoreError
 from bot.store import SqliteStore
+from bot.store.inbox import Handling
 from bot.store.migrations import migrations
 from bot.store.sqlite import connect
 
@@ -50,7 +52,37 @@ def test_a_unit_of_work_that_fails_takes_nothing_with_it_and_keeps_nothing(store
 
 def test_a_write_the_database_refuses_is_a_store_error_in_chinese(store):
     with pytest.raises(StoreError, match="数据库"):
+        store.write_now(lambda tx: tx.lessons.finish("o1", "no course", 1, NOON))
+
+
+def test_a_profile_of_nobody_is_refused_and_not_lost_in_silence(store):
+    with pytest.raises(StoreError, match="关注者"):
         store.write_now(lambda tx: tx.interests.put("nobody", "{}", 1, NOON))
+
+
+@pytest.mark.parametrize(("wrapped", "told"), [(False, "UNIQUE constraint failed"), (True, "mine")])
+def test_when_the_database_gives_the_whole_transaction_up_its_reason_is_told_to_all(store, caplog, wrapped, told):
+    def full(tx):
+        try:
+            tx.versions._rows.run("insert or rollback into versions values ('a', 1), ('a', 2)")  # like a full disk
+        except sqlite3.Error as error:
+            raise (ValueError("mine") if wrapped else error) from error
+
+    def good(tx):
+        tx.followers.seen("good", NOON)
+
+    async def go():
+        works = (store.write(each) for each in (good, full, good))
+        return await asyncio.gather(*works, return_exceptions=True)
+
+    outcomes = asyncio.run(go())
+
+    assert [type(each) for each in outcomes] == [StoreError] * 3
+    assert all(told in str(each) for each in outcomes)
+    assert "UNIQUE constraint failed" in caplog.text
+    assert store.write_now(lambda tx: tx.followers.get("good")) is None
+    store.write_now(good)
+    assert store.write_now(lambda tx: tx.followers.get("good")) is not None
 
 
 def test_readers_see_every_commit_that_was_answered(store):
@@ -95,6 +127,66 @@ def test_courses_that_were_owned_before_bundles_existed_are_taken_back_by_their_
     assert left == []
 
 
+def before_one_row(path):
+    """Return a connection to a database in which profiles and windows had tables of their own."""
+    connection = connect(path)
+    migrations.apply(Database(connection), stop_before="m023_one_row_a_follower")
+    connection.execute("insert into followers (openid, subscribed, last_seen_at) values ('o1', 1, 0), ('o2', 1, 0)")
+    return connection
+
+
+def test_profiles_and_open_windows_outlive_the_upgrade(tmp_path):
+    path, now = str(tmp_path / "zhike.db"), NOON.timestamp()
+    with closing(before_one_row(path)) as connection:
+        connection.execute("insert into interests values ('o1', '{\"w\":1}', 7, 5)")
+        connection.execute("insert into quota values ('o1', 'message', ?, 1)", [int(now)])
+        connection.execute("insert into events (openid, kind, at) values ('o1', 'mention', 5)")
+    with closing(SqliteStore(path)) as store:
+
+        def take(openid, kind):
+            return store.write_now(lambda tx: tx.quota.take(openid, kind, NOON, seconds=60, limit=2))
+
+        assert [take("o1", "touch"), take("o1", "message"), take("o1", "message")] == [False, True, False]
+        assert not take("o2", "message")
+        assert store.write_now(lambda tx: [tx.interests.get(each) for each in ("o1", "o2")]) == ['{"w":1}', ""]
+        assert store.write_now(lambda tx: tx.followers.known("o1")).profile == '{"w":1}'
+        assert [each.kind for each in store.write_now(lambda tx: tx.events.of("o1"))] == ["mention"]
+
+
+def test_a_message_answered_before_the_upgrade_is_found_after_it_and_forgotten_in_time(tmp_path):
+    path, now = str(tmp_path / "zhike.db"), int(NOON.timestamp())
+    with closing(before_one_row(path)) as connection:
+        connection.execute("insert into messages values ('1abc', 's1', 'o1', 'done', 'hello', 1, ?)", [now])
+    with closing(SqliteStore(path)) as store:
+
+        def find(key, signature=""):
+            return [(each.key, each.reply) for each in store.write_now(lambda tx: tx.messages.find(key, signature))]
+
+        def purge(seconds):
+            return store.write_now(lambda tx: tx.messages.purge(NOON + timedelta(seconds=seconds)))
+
+        assert find(f"{now}-1abc") == [(f"{now}-1abc", "hello")]
+        assert find(f"{now}-2abc") == []
+        assert [reply for _key, reply in find(f"{now}-2abc", "s1")] == ["hello"]
+        assert [purge(0), purge(1), purge(2)] == [0, 1, 0]
+
+
+def test_messages_are_forgotten_by_when_they_came_whatever_time_they_name(store):
+    def add(key, seconds):
+        at = NOON + timedelta(seconds=seconds)
+        store.write_now(lambda tx: tx.messages.add(key, key, "o1", at, state=Handling.DONE))
+
+    now = int(NOON.timestamp())
+    add("0000000000-a", 9)
+    add(f"{now}-b", 1)
+    add(f"{now + 9}-c", 10)
+
+    def purge(seconds):
+        return store.write_now(lambda tx: tx.messages.purge(NOON + timedelta(seconds=seconds)))
+
+    assert [purge(0), purge(2), purge(9), purge(10), purge(11)] == [0, 1, 0, 1, 1]
+
+
 def test_the_works_of_one_turn_share_few_transactions(store):
     commits = []
     store._connection.set_trace_callback(lambda sql: commits.append(sql) if sql == "commit" else None)
@@ -136,12 +228,20 @@ def test_the_quota_of_a_window_is_spent_message_by_message(store):
         now = NOON + timedelta(seconds=seconds_later)
         return store.write_now(lambda tx: tx.quota.take("o1", "touch", now, seconds=60, limit=3))
 
+    def tap(tx):
+        tx.followers.seen("o1", NOON)
+        tx.followers.keep_context("o1", "", NOON, window="touch")
+
     assert not take()
-    store.write_now(lambda tx: tx.quota.open("o1", "touch", NOON))
+    store.write_now(tap)
 
     assert [take(), take(), take(), take()] == [True, True, True, False]
-    store.write_now(lambda tx: tx.quota.open("o1", "touch", NOON))
+    store.write_now(tap)
     assert not take(seconds_later=61)
+    store.write_now(lambda tx: tx.followers.keep_context("o1", "", NOON))
+    assert take()
+    store.write_now(lambda tx: tx.quota.shut("o1"))
+    assert not take()
 
 
 def test_telling_twice_is_asking_once(store):
@@ -160,7 +260,6 @@ def test_forgetting_a_follower_leaves_no_row_with_the_openid(store):
         event = tx.events.add("o1", "mention", NOON, detail="瑜伽")
         tx.interests.put("o1", "{}", event, NOON)
         tx.followers.keep_context("o1", "{}", NOON)
-        tx.quota.open("o1", "message", NOON)
         tx.dislikes.add("o1", "c1", NOON)
 
     store.write_now(live)
