@@ -5,15 +5,13 @@ Words come in as arguments; no file of ours is opened here. What the words are w
 
 from __future__ import annotations
 
-import logging
 import re
 import threading
 import unicodedata
-import warnings
 from collections.abc import Callable, Iterable
-from contextlib import closing
 from functools import lru_cache
-from typing import Any
+
+from recsys.cutting import Cutter, load_jieba
 
 # Said when asking for a course, whatever the course is about; single characters are dropped by rule.
 _ASKING_WORDS = """
@@ -42,9 +40,9 @@ _JOINT = re.compile(r"[ .\-&']")
 _SPACES = re.compile(r"\s+")
 _CACHE_ENTRIES = 8_192
 _CACHE_PIECES = 65_536  # about the words of a large catalogue
+_CACHE_RUNS = 8_192  # of Chinese characters, some 200 bytes each: openings and subjects that others have typed too
 _CACHE_CHARACTERS = 120  # longer texts are descriptions: seen once, and they would crowd messages out
 _LONGEST_NAME = 12
-_NAME_FREQUENCY = 1_000  # of 60 million: enough for 短视频|剪辑 to win over the dictionary's rare 短|视频剪辑
 
 
 def normalise(text: str) -> str:
@@ -61,7 +59,7 @@ class Tokenizer:
     def __init__(self, stop_words: Iterable[str] = (), user_words: Iterable[str] = ()) -> None:
         self._stop = FILLER | {normalise(word) for word in _several(stop_words)}
         self._lock = threading.RLock()
-        self._jieba: Any = None
+        self._cutter: Cutter | None = None
         self._waiting = tuple(_several(user_words))
         self._names: set[str] = set()
         self._named: list[str] = []
@@ -76,14 +74,18 @@ class Tokenizer:
 
     def warm(self) -> None:
         """Load jieba and its dictionary (about a second, 80 MB). Later calls return at once."""
-        if self._jieba is not None:
-            return
+        self._warmed()
+
+    def _warmed(self) -> Cutter:
+        if self._cutter is not None:
+            return self._cutter
         with self._lock:
-            if self._jieba is None:
-                cutter = _load_jieba()
+            if self._cutter is None:
+                cutter = Cutter(load_jieba())
                 self._take(cutter, self._waiting)
-                self._jieba = cutter
+                self._cutter = cutter
                 self._fresh_caches()
+            return self._cutter
 
     def add_words(self, words: Iterable[str]) -> int:
         """Keep the catalogue's tags and short names whole from now on; return how many were new.
@@ -91,9 +93,9 @@ class Tokenizer:
         Not taken: long ones (over 12 Chinese or 24 Latin characters), and a Latin word followed by Chinese, which
         is two words ("excel技巧"); after a single letter it is a name ("c语言").
         """
-        self.warm()
+        cutter = self._warmed()
         with self._lock:
-            added = self._take(self._jieba, _several(words))
+            added = self._take(cutter, _several(words))
             if added:
                 self._fresh_caches()
         return added
@@ -109,8 +111,7 @@ class Tokenizer:
 
     def frequency(self, word: str) -> int:
         """Return how often the dictionary counted a word, of 60 million; 0 for one it does not know."""
-        self.warm()
-        return int(self._jieba.FREQ.get(word, 0))
+        return self._warmed().frequency(word)
 
     def pieces(self, word: str) -> tuple[str, ...]:
         """Return the shorter words inside a word, so that "数据" finds "数据分析" and "node" finds "node.js"."""
@@ -123,18 +124,20 @@ class Tokenizer:
         return self._terms_of(text) if len(text) > _CACHE_CHARACTERS else self._cached_terms(text)
 
     def _fresh_caches(self) -> None:
-        # New caches rather than cleared ones: a cut begun with the old names ends up in the old cache.
+        # New caches rather than cleared ones: a cut begun with the old names ends up in the old cache. In this
+        # order: what is remembered of a whole is never made from parts of an older cache.
+        self._cached_runs: Callable[[str], tuple[str, ...]] = lru_cache(_CACHE_RUNS)(self._cut_run)
+        self._cached_pieces: Callable[[str], tuple[str, ...]] = lru_cache(_CACHE_PIECES)(self._pieces_of)
         self._cached_words: Callable[[str], tuple[str, ...]] = lru_cache(_CACHE_ENTRIES)(self._cut)
         self._cached_terms: Callable[[str], tuple[str, ...]] = lru_cache(_CACHE_ENTRIES)(self._terms_of)
-        self._cached_pieces: Callable[[str], tuple[str, ...]] = lru_cache(_CACHE_PIECES)(self._pieces_of)
 
-    def _take(self, cutter: Any, words: Iterable[str]) -> int:
+    def _take(self, cutter: Cutter, words: Iterable[str]) -> int:
         added = 0
         for name in dict.fromkeys(normalise(word) for word in words):
             if name in self._names or not self._fits(name):
                 continue
             if _all_cjk(name):
-                self._teach(cutter, name)
+                cutter.teach(name)
             elif head := _TOKEN.match(name):
                 known = (*self._phrases.get(head[0], ()), name)
                 self._phrases[head[0]] = tuple(sorted(known, key=len, reverse=True))
@@ -150,19 +153,13 @@ class Tokenizer:
         mixed = re.search(f"[{_CJK}]", name) is not None and not _all_cjk(name)
         return not mixed or (token.lastgroup == "latin" and len(token[0]) == 1)
 
-    @staticmethod
-    def _teach(cutter: Any, name: str) -> None:
-        """Like jieba's add_word, but leaves the total alone, so that text without the name is cut as before."""
-        cutter.FREQ[name] = max(cutter.suggest_freq(name), _NAME_FREQUENCY)
-        for end in range(1, len(name)):
-            cutter.FREQ.setdefault(name[:end], 0)
-
     def _cut(self, text: str) -> tuple[str, ...]:
         plain, found, at = normalise(text), [], 0
+        cut_run = self._cut_run if len(text) > _CACHE_CHARACTERS else self._cached_runs
         while token := _TOKEN.search(plain, at):
             at = token.end()
             if token.lastgroup == "cjk":
-                found += [word for run in _ASKING.split(token[0]) if run for word in self._cut_chinese(run)]
+                found += [word for run in _ASKING.split(token[0]) if run for word in cut_run(run)]
                 continue
             word = self._phrase_at(plain, token.start(), token[0])
             at = token.start() + len(word)
@@ -184,18 +181,19 @@ class Tokenizer:
                 return phrase
         return head
 
-    def _cut_chinese(self, run: str) -> list[str]:
+    def _cut_run(self, run: str) -> tuple[str, ...]:
+        """Return the content words of Chinese characters in a row, whatever stands around them."""
         found: list[str] = []
-        for raw in self._jieba.cut(run):
+        for raw in self._warmed().cut(run):
             word = self._bare(raw) if raw.endswith(_COURSE_TAILS) else raw
             if word not in self._stop and (len(word) > 1 or word in self._names):
                 found.append(word)
-        return found
+        return tuple(found)
 
     def _bare(self, word: str) -> str:
         """Return "钢琴" for "钢琴课": the dictionary knows both, and the tail says nothing."""
         stem = next(word.removesuffix(tail) for tail in _COURSE_TAILS if word.endswith(tail))
-        return stem if len(stem) > 1 and word not in self._names and self._jieba.FREQ.get(stem) else word
+        return stem if len(stem) > 1 and word not in self._names and self._warmed().frequency(stem) else word
 
     def _tells(self, word: str) -> bool:
         if word in self._stop:
@@ -204,7 +202,7 @@ class Tokenizer:
 
     def _pieces_of(self, word: str) -> tuple[str, ...]:
         if _all_cjk(word):
-            parts = self._halves(word) if word[2:] else []
+            parts = self._warmed().halves(word) if word[2:] else []
         else:
             parts = [part for part in _JOINT.split(word) if part != word]
         found: dict[str, None] = {}
@@ -212,19 +210,6 @@ class Tokenizer:
             if len(part) > 1:
                 found.update(dict.fromkeys((part, *self._pieces_of(part))))
         return tuple(part for part in found if self._tells(part))
-
-    def _halves(self, word: str) -> list[str]:
-        """Cut ``word`` as though the dictionary did not know it as a whole."""
-        last, ends = len(word) - 1, self._jieba.get_DAG(word)
-        route: dict[int, tuple[float, int]] = {}
-        ends[0] = [end for end in ends[0] if end != last] or [0]
-        self._jieba.calc(word, ends, route)
-        parts, at = [], 0
-        while at <= last:
-            stop = route[at][1] + 1
-            parts.append(word[at:stop])
-            at = stop
-        return parts
 
 
 def _several(words: Iterable[str]) -> Iterable[str]:
@@ -235,24 +220,3 @@ def _several(words: Iterable[str]) -> Iterable[str]:
 
 def _all_cjk(word: str) -> bool:
     return re.fullmatch(f"[{_CJK}]+", word) is not None
-
-
-def _load_jieba() -> Any:
-    """Return a jieba tokenizer of our own, its dictionary read straight from the package.
-
-    jieba's own ``initialize()`` would load a marshalled cache from the shared temporary folder, where anyone on
-    the machine may have put it; reading the dictionary itself costs a fifth of a second more, once.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # jieba 0.42 imports pkg_resources, which newer setuptools warn about
-        import jieba  # noqa: PLC0415 - 0.3 s and a log handler: not at import
-
-    log = logging.getLogger("jieba")
-    for handler in tuple(log.handlers):
-        log.removeHandler(handler)  # jieba writes its DEBUG lines to stderr by itself; let ours decide
-    log.setLevel(logging.NOTSET)
-    cutter = jieba.Tokenizer()
-    with closing(cutter.get_dict_file()) as file:
-        cutter.FREQ, cutter.total = cutter.gen_pfdict(file)
-    cutter.initialized = True
-    return cutter

@@ -16,7 +16,7 @@ from werobot.robot import BaseRoBot
 
 from bot.config import WeChatSettings
 from handlers.chat import routes
-from handlers.chat.answers import Answer, Later, Silence, clean
+from handlers.chat.answers import ILLEGAL, Answer, Later, Silence, clean
 from handlers.chat.turn import Turn
 
 COMMON_TAGS = {"ToUserName", "FromUserName", "CreateTime", "MsgType", "MsgId", "MsgDataId", "Idx", "Encrypt"}
@@ -38,8 +38,10 @@ KNOWN_TAGS = frozenset(COMMON_TAGS | MESSAGE_TAGS | PLACE_TAGS | EVENT_TAGS | RE
 LISTS = frozenset({"SubscribeMsgPopupEvent", "SubscribeMsgChangeEvent", "SubscribeMsgSentEvent"})
 LIST = "List"
 MOST_PARTS = 50
+NOT_OF_THE_MESSAGE = frozenset({"Encrypt", LIST})
 NUMBERS = ("CreateTime", "MsgId", "MsgID", "Scale", *sorted(REPORT_TAGS))
 DEEPEST = 6
+FIELD_DEPTH = 2  # <xml><Name>
 LONGEST_NAME = 64
 
 
@@ -47,12 +49,11 @@ class Unreadable(Exception):
     """A signed body that is not a message we understand."""
 
 
-def read_fields(body: bytes | str) -> dict[str, str]:
+def read_fields(body: bytes | bytearray | str) -> dict[str, str]:
     """Parse the flat fields of a WeChat XML body. ``Unreadable`` for anything else, entities and DTDs included.
 
     Of what is nested only the lists of 订阅通知 events are kept: as JSON, under ``List``.
     """
-    parser = expat.ParserCreate()
     fields: dict[str, str] = {}
     parts: list[dict[str, str]] = []
     path: list[str] = []
@@ -60,37 +61,46 @@ def read_fields(body: bytes | str) -> dict[str, str]:
 
     def start(name: str, _attributes: dict[str, str]) -> None:
         path.append(name)
-        if len(path) > DEEPEST:
-            raise Unreadable("nested too deeply")
-        if _in_a_list(path) == LIST and len(parts) < MOST_PARTS:
-            parts.append({})
+        if len(path) > FIELD_DEPTH:
+            if len(path) > DEEPEST:
+                raise Unreadable("nested too deeply")
+            if _in_a_list(path) == LIST and len(parts) < MOST_PARTS:
+                parts.append({})
         text.clear()
 
     def end(name: str) -> None:
-        if len(path) == 2 and name in KNOWN_TAGS:  # noqa: PLR2004  <xml><Name>
+        if len(path) == FIELD_DEPTH and name in KNOWN_TAGS:
             if name in fields:
                 raise Unreadable(f"{name} twice")
             fields[name] = "".join(text)
-        elif _in_a_list(path) and name != LIST and parts:
+        elif len(path) > FIELD_DEPTH and _in_a_list(path) and name != LIST and parts:
             parts[-1][name] = "".join(text)
         path.pop()
         text.clear()
 
-    def refuse(*_arguments: object) -> None:
-        raise Unreadable("a document type has no place in a message")
-
+    parser = expat.ParserCreate("utf-8")  # whatever the body says of itself
     parser.StartElementHandler = start
     parser.EndElementHandler = end
     parser.CharacterDataHandler = text.append
-    parser.StartDoctypeDeclHandler = refuse
-    parser.EntityDeclHandler = refuse
+    parser.StartDoctypeDeclHandler = _refuse
+    parser.EntityDeclHandler = _refuse
     try:
-        parser.Parse(clean(body if isinstance(body, str) else body.decode("utf-8")), True)
+        parser.Parse(_clean(body), True)
     except (expat.ExpatError, UnicodeDecodeError, ValueError) as error:
         raise Unreadable(str(error)) from None
     if parts:
         fields[LIST] = json.dumps(parts)
     return fields
+
+
+def _refuse(*_arguments: object) -> None:
+    raise Unreadable("a document type has no place in a message")
+
+
+def _clean(body: bytes | bytearray | str) -> bytes | bytearray | str:
+    """Return a body of valid UTF-8 without what XML does not allow; one that is clean comes back as it is."""
+    text = body if isinstance(body, str) else body.decode("utf-8")
+    return clean(text) if ILLEGAL.search(text) else body
 
 
 def _in_a_list(path: list[str]) -> str:
@@ -158,19 +168,19 @@ class Robot(BaseRoBot):  # type: ignore[misc]  # WeRoBot ships no types
                 raise Unreadable(f"{name} is not a number")
         if fields["MsgType"] == "event" and not fields.get("Event"):
             raise Unreadable("an event without a name")
-        kept = {name: value for name, value in fields.items() if name not in {"Encrypt", LIST}}
-        event = fields.get("Event", "").lower() if fields["MsgType"] == "event" else ""
+        kept = {name: value for name, value in fields.items() if name not in NOT_OF_THE_MESSAGE}
+        event = fields["Event"].lower() if fields["MsgType"] == "event" else ""
         if fields["MsgType"] == "location" or event not in PLAIN_EVENTS:
             kept = _bare(kept)
         try:
-            message = process_message(dict(kept))
+            message = process_message(kept)
         except (KeyError, ValueError, TypeError) as error:
             raise Unreadable(f"not a message: {type(error).__name__}") from None
         message.source, message.target = sender, self.original_id  # at hand from now on, not looked up each time
         message.event = event
-        if f"{event}_event" in routes.EVENTS:
+        if event and f"{event}_event" in routes.EVENTS:
             message.type = f"{event}_event"
-        message.parts = json.loads(fields.get(LIST, "[]"))
+        message.parts = json.loads(fields[LIST]) if LIST in fields else []
         return message
 
     def answer(self, message: Any, turn: Turn) -> Answer | Later:

@@ -6,13 +6,16 @@ import logging
 import secrets
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+from tornado.httputil import HTTPConnection, HTTPMessageDelegate
 from tornado.web import Application, RequestHandler
 
 from bot.shop import Shop
 from bot.store import Tx
 from handlers.chat.inbox import Inbox
 from handlers.chat.robot import Robot
+from handlers.web.callback import Call
 from handlers.web.gateway import Gateway
 from handlers.web.gifts import gift_routes
 from handlers.web.groups import group_routes
@@ -48,14 +51,27 @@ class NotFound(Quiet):
         self.finish()
 
 
-def make_app(shop: Shop) -> Application:
+class Site(Application):
+    """All addresses: the gateway's own, which has the shortest way, and the pages, which have routes."""
+
+    def __init__(self, gateway: Gateway, routes: list[Any], **settings: Any) -> None:
+        super().__init__(routes, **settings)
+        self._gateway = gateway
+
+    def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
+        """Take one request, wherever it goes."""
+        pages = super().start_request
+        return Call(self._gateway.take, request_conn, lambda: pages(server_conn, request_conn))
+
+
+def make_app(shop: Shop) -> Site:
     """Wire the addresses to a shop; nothing listens yet."""
     robot = Robot(shop.config.wechat)
     inbox = Inbox(shop, robot)
     gateway = Gateway(robot, inbox, shop.clock, shop.config.wechat.mode, shop.counters)
-    return Application(
+    return Site(
+        gateway,
         [
-            ("/wechat", gateway),
             ("/pay/notify", PayNotice, {"shop": shop}),
             ("/pay/refund-notify", PayNotice, {"shop": shop}),
             ("/pay/transfer-notify", PayNotice, {"shop": shop}),

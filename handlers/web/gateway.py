@@ -12,16 +12,16 @@ import time
 from http.client import responses
 from typing import Any
 
-from tornado.httputil import HTTPHeaders, HTTPServerRequest, ResponseStartLine, format_timestamp
+from tornado.httputil import HTTPHeaders, ResponseStartLine, format_timestamp
 
 from bot.counters import Counters
 from bot.ports import Clock
 from handlers.chat.answers import SUCCESS
 from handlers.chat.inbox import Delivery, Inbox, Replayed, message_key
 from handlers.chat.robot import Robot, Unreadable, read_fields
+from handlers.web.callback import BODY_CAP, Call
 
 log = logging.getLogger("zhike.gateway")
-BODY_CAP = 256 * 1024
 FRESH_SECONDS = 300
 HOLD_SECONDS = 1.0
 PLAIN = "text/plain; charset=utf-8"  # even with XML in it: that is what WeChat reads, and no browser runs it
@@ -38,8 +38,7 @@ class _Refused(Exception):
 class Gateway:
     """GET answers WeChat's echo test, POST takes messages.
 
-    It is called with each request, as Tornado's router allows: a ``RequestHandler`` makes a message dearer by as
-    much as reading and writing it costs.
+    What can be answered at once is; only a message that goes to the inbox gets a task of its own.
     """
 
     def __init__(self, robot: Robot, inbox: Inbox, clock: Clock, mode: str, counters: Counters) -> None:
@@ -51,38 +50,56 @@ class Gateway:
         self._under_way: set[asyncio.Task[None]] = set()
         self._date = (0, "")
 
-    def __call__(self, request: HTTPServerRequest) -> None:
+    def take(self, call: Call) -> None:
         """Take one request that has come whole; it is answered when its reply is ready."""
-        task = asyncio.get_running_loop().create_task(self._serve(request))
+        try:
+            self._check(call)
+            delivery, encrypted = self._read(call) if call.method == "POST" else (None, False)
+        except Exception as error:  # noqa: BLE001  whatever it is, there is an answer to it
+            self._turn_away(call, error)
+            return
+        if delivery is None:
+            self._send(call, 200, SUCCESS if call.method == "POST" else call.query.get("echostr", ""))
+            return
+        task = asyncio.get_running_loop().create_task(self._answer(call, delivery, encrypted=encrypted))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 
-    async def _serve(self, request: HTTPServerRequest) -> None:
-        status = 200
+    async def _answer(self, call: Call, delivery: Delivery, *, encrypted: bool) -> None:
         try:
-            self._check(request)
-            body = await self._post(request) if request.method == "POST" else _query(request, "echostr")
-        except _Refused as refusal:
-            log.warning("gateway.refused why=%s", refusal)
-            self._counters.refusals[str(refusal).partition(":")[0]] += 1
-            status, body = refusal.status, ""
-        except Exception:
-            log.exception("gateway.broke")
-            status, body = 500, ""
-        if body is None:
-            _drop(request)
-        else:
-            self._send(request, status, body.encode())
+            reply = await self._inbox.answer(delivery)
+            body = self._robot.seal(reply) if encrypted and reply not in {None, SUCCESS} else reply
+        except Replayed:
+            self._turn_away(call, _Refused("replayed"))
+            return
+        except Exception as error:  # noqa: BLE001  as above
+            self._turn_away(call, error)
+            return
+        if body is not None:
+            self._send(call, 200, body)
+            return
+        # Saying nothing makes WeChat repeat the message; the repeat joins the job that is still running.
+        await asyncio.sleep(HOLD_SECONDS)
+        _drop(call)
 
-    def _send(self, request: HTTPServerRequest, status: int, body: bytes) -> None:
-        headers = HTTPHeaders()
+    def _turn_away(self, call: Call, error: Exception) -> None:
+        """Answer what was refused, or broke, with a status and nothing else."""
+        if isinstance(error, _Refused):
+            log.warning("gateway.refused why=%s", error)
+            self._counters.refusals[str(error).partition(":")[0]] += 1
+            self._send(call, error.status)
+        else:
+            log.error("gateway.broke", exc_info=error)
+            self._send(call, 500)
+
+    def _send(self, call: Call, status: int, text: str = "") -> None:
+        headers, body = HTTPHeaders(), text.encode()
         if status == 200:  # noqa: PLR2004  a refusal has no content
             headers["Content-Type"] = PLAIN
         headers["Date"] = self._now_as_date()
         headers["Content-Length"] = str(len(body))
-        assert request.connection is not None, "it came by one"
-        request.connection.write_headers(ResponseStartLine("HTTP/1.1", status, responses[status]), headers, body)
-        request.connection.finish()
+        call.connection.write_headers(ResponseStartLine("HTTP/1.1", status, responses[status]), headers, body)
+        call.connection.finish()
 
     def _now_as_date(self) -> str:
         """Return the time as HTTP writes it, made once a second."""
@@ -91,46 +108,38 @@ class Gateway:
             self._date = second, format_timestamp(second)
         return self._date[1]
 
-    def _check(self, request: HTTPServerRequest) -> None:
+    def _check(self, call: Call) -> None:
         """Refuse what is too large, forged or stale, before anything is read."""
-        if len(request.body) > BODY_CAP:
+        if len(call.body) > BODY_CAP:
             raise _Refused("too large")
-        timestamp = _query(request, "timestamp")
-        if not self._robot.check([timestamp, _query(request, "nonce")], _query(request, "signature")):
+        timestamp = call.query.get("timestamp", "")
+        if not self._robot.check([timestamp, call.query.get("nonce", "")], call.query.get("signature", "")):
             raise _Refused("bad signature")
-        if request.method not in {"GET", "POST"}:
+        if call.method not in {"GET", "POST"}:
             raise _Refused("no such method", 405)
-        if request.method == "POST" and not self._fresh(timestamp):
+        if call.method == "POST" and not self._fresh(timestamp):
             raise _Refused("stale")
 
-    async def _post(self, request: HTTPServerRequest) -> str | None:
-        """Answer one delivery of a message; None when it is to get no answer at all."""
-        fields, encrypted = self._open(request)
+    def _read(self, call: Call) -> tuple[Delivery | None, bool]:
+        """Return the delivery of a message, None when it cannot be understood, and whether it came encrypted."""
+        fields, encrypted = self._open(call)
         if fields is None:
-            return SUCCESS
+            return None, encrypted
         try:
             message = self._robot.message(fields)
         except Unreadable as error:
             if fields.get("ToUserName") != self._robot.original_id:
                 raise _Refused("not for this account") from None
             log.info("gateway.not_understood why=%s", error)
-            return SUCCESS
+            return None, encrypted
         # With its time in front, which it signs: the book of messages is then written at its end, not all over.
-        signature = _query(request, "timestamp") + _query(request, "signature")
-        try:
-            reply = await self._inbox.answer(Delivery(message, message_key(fields), signature))
-        except Replayed:
-            raise _Refused("replayed") from None
-        if reply is None:
-            # Saying nothing makes WeChat repeat the message; the repeat joins the job that is still running.
-            await asyncio.sleep(HOLD_SECONDS)
-            return None
-        return self._robot.seal(reply) if encrypted and reply != SUCCESS else reply
+        signature = call.query["timestamp"] + call.query["signature"]
+        return Delivery(message, message_key(fields), signature), encrypted
 
-    def _open(self, request: HTTPServerRequest) -> tuple[dict[str, str] | None, bool]:
+    def _open(self, call: Call) -> tuple[dict[str, str] | None, bool]:
         """Return the message's fields, decrypted if need be, and whether the reply must be encrypted."""
         try:
-            fields = read_fields(request.body)
+            fields = read_fields(call.body)
         except Unreadable as error:
             if self._mode == "safe":
                 raise _Refused("unreadable in safe mode") from None
@@ -140,14 +149,14 @@ class Gateway:
         if self._mode == "plain":
             wants = False
         else:
-            wants = self._mode == "safe" or bool(encrypted and _query(request, "encrypt_type") == "aes")
+            wants = self._mode == "safe" or bool(encrypted and call.query.get("encrypt_type", "") == "aes")
         if not wants:
             return (None, False) if "FromUserName" not in fields and encrypted else (fields, False)
-        return self._decrypt(request, encrypted or ""), True
+        return self._decrypt(call, encrypted or ""), True
 
-    def _decrypt(self, request: HTTPServerRequest, encrypted: str) -> dict[str, str] | None:
-        parts = [_query(request, "timestamp"), _query(request, "nonce"), encrypted]
-        if not encrypted or not self._robot.check(parts, _query(request, "msg_signature")):
+    def _decrypt(self, call: Call, encrypted: str) -> dict[str, str] | None:
+        parts = [call.query.get("timestamp", ""), call.query.get("nonce", ""), encrypted]
+        if not encrypted or not self._robot.check(parts, call.query.get("msg_signature", "")):
             raise _Refused("bad msg_signature")
         try:
             plain = self._robot.open_envelope(encrypted)
@@ -165,12 +174,7 @@ class Gateway:
         return abs(self._clock.now().timestamp() - int(timestamp)) <= FRESH_SECONDS
 
 
-def _query(request: HTTPServerRequest, name: str) -> str:
-    values = request.query_arguments.get(name)
-    return values[-1].decode("utf-8", "replace") if values else ""
-
-
-def _drop(request: HTTPServerRequest) -> None:
+def _drop(call: Call) -> None:
     """Close the connection without an answer."""
-    connection: Any = request.connection
+    connection: Any = call.connection
     connection.close()

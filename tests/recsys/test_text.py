@@ -5,6 +5,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -83,6 +84,39 @@ def test_other_text_is_cut_as_before_a_name_was_added(learning_tokenizer):
     learning_tokenizer.add_words(["自媒体变现", "短视频带货", "吉他谱"])
 
     assert [learning_tokenizer.words(text) for text in others] == before
+
+
+def test_a_cut_that_was_remembered_is_made_anew_when_a_name_in_it_is_added(learning_tokenizer):
+    said = ["想学量子烘焙术", "量子烘焙术和插花", "有没有量子烘焙术的课"]
+    before = [learning_tokenizer.words(text) for text in said]
+    learning_tokenizer.add_words(["量子烘焙术"])
+
+    assert not any("量子烘焙术" in words for words in before)
+    assert all("量子烘焙术" in learning_tokenizer.words(text) for text in said)
+
+
+def test_a_text_is_cut_alike_whether_its_parts_are_remembered_or_not(tokenizer, learning_tokenizer):
+    rng = Random(3)
+    parts = [
+        "我想学",
+        "有没有",
+        "数据分析",
+        "瑜伽",
+        "和",
+        "短视频剪辑",
+        "，",
+        " ",
+        "python",
+        "的课",
+        "龘靐",
+        "C语言",
+        "入门",
+    ]
+    texts = ["".join(rng.choices(parts, k=rng.randint(1, 7))) for _ in range(300)]
+    alone = [learning_tokenizer.words(text) for text in texts]
+    long = [tokenizer.words(text + " " * 121) for text in texts]  # nothing of a long text is remembered
+
+    assert [tokenizer.words(text) for text in texts] == alone == long
 
 
 def test_threads_cut_while_names_are_added(learning_tokenizer):

@@ -18,9 +18,10 @@ from hashlib import sha256
 from pathlib import Path
 
 from recsys.base import Item
+from recsys.cutting import load_jieba
 from recsys.search.course_search import CourseSearch, Facts
 from recsys.search.synonyms import Synonyms
-from recsys.text import Tokenizer, _load_jieba
+from recsys.text import Tokenizer
 
 DATA = Path(__file__).parents[3] / "data"
 TOP = 3
@@ -105,7 +106,7 @@ def by_tfidf(items: Sequence[Item]) -> Ask:
     """Return scikit-learn's TF-IDF over plain jieba words, by cosine."""
     from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415
 
-    vectorizer = TfidfVectorizer(tokenizer=_load_jieba().lcut, token_pattern=None)
+    vectorizer = TfidfVectorizer(tokenizer=load_jieba().lcut, token_pattern=None)
     rows = vectorizer.fit_transform(
         " ".join((each.title, *each.tags, each.category, each.subtitle, each.text)) for each in items
     )

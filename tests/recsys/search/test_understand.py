@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recsys.search import understand as understanding
+from recsys.search.fold import fold
 from recsys.search.numerals import number
 from recsys.search.understand import Wish, understand
 
@@ -251,3 +257,61 @@ def test_no_order_of_the_words_of_rules_is_an_error(text) -> None:
 
     assert wish.max_fen is None or wish.max_fen >= 0
     assert all(wish.without)
+
+
+def by_every_rule(text: str) -> Wish:
+    """Read a sentence the slow way: every rule gets its turn, whether or not the sentence hints at it."""
+    rest, learned = fold(text), Wish()
+    for rule in understanding._RULES:
+        rest, learned = rule.apply(rest, learned)
+    rest = " ".join(rest.split())
+    parts = [part for part in understanding._LISTING.split(rest) if part.strip()]
+    return replace(learned, subject=rest, several=len(parts) > 1)
+
+
+def spoken() -> list[str]:
+    """Return every query of the sets, and each hint of a rule on its own."""
+    here = Path(__file__).parent
+    lines = [line for name in ("queries.tsv", "blind.tsv") for line in (here / name).read_text("utf-8").split("\n")]
+    hints = sorted(hint for rule in understanding._RULES for hint in rule.hints)
+    return [*(line.split("\t")[0] for line in lines[1:] if line), *hints]
+
+
+def test_no_rule_is_overlooked_in_a_query_or_in_queries_said_together() -> None:
+    said, rng = spoken(), Random(5)
+    joined = [
+        "".join((rng.choice(said), rng.choice(["", " ", "，", "，不要", "的"]), rng.choice(said))) for _ in said * 3
+    ]
+
+    assert {text: understand(text) for text in said + joined} == {
+        text: by_every_rule(text) for text in said + joined
+    }
+
+
+WORDS = (
+    *("不要", "不", "别", "想", "学", "除了", "免费", "的", "以内", "以上", "左右", "元", "块", "100", "五", "十"),
+    *(
+        "小时",
+        "半",
+        "分钟",
+        "零基础",
+        "入门",
+        "难",
+        "高级",
+        "新",
+        "短",
+        "没有兴趣",
+        "预算",
+        "钱",
+        "贵",
+        "英语",
+        " ",
+        "，",
+    ),
+)
+
+
+@settings(max_examples=500)
+@given(st.lists(st.sampled_from(WORDS) | st.characters(), max_size=12).map("".join))
+def test_no_rule_is_overlooked_in_whatever_is_said(text) -> None:
+    assert understand(text) == by_every_rule(text)
