@@ -34,7 +34,6 @@ FIELD_WEIGHTS: Mapping[str, float] = {"title": 4.0, "tags": 4.0, "category": 1.5
 PIECE_WEIGHT = 0.5
 REFINING = 0.5  # what "零基础" said by a course adds, beside its subject
 KEPT_BY_LIMITS = 0.5  # of the best course without limits: below it, nothing within the limits is an answer
-SPREAD_FROM = 2  # of so many times the courses wanted are those chosen that give each subject its turn
 _REMEMBERED = 1_024
 _SHORTEST_PHRASE = 4
 _MANY_NAMES = 200  # more new names than this, and looking for them costs as much as cutting again
@@ -163,7 +162,7 @@ class CourseSearch:
     def _answer(self, asked: tuple[Asked, ...], wish: Wish, free: Flags | None, k: int) -> Found:
         """Answer a wish with a subject, among the free positions (None for all)."""
         question = self._question(asked, wish.refining)
-        best_of = partial(question.best, SPREAD_FROM * k if wish.several else k)
+        best_of = partial(question.each if wish.several else question.best, k)
         best, relaxed = self._limited(wish, best_of(free), free, best_of)
         return Found(self._hits(spread(best, k) if wish.several else best, question), relaxed)
 

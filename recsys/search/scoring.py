@@ -39,14 +39,35 @@ class Question:
         found = told.best(count, free)
         worst = found[-1][0] if 0 < len(found) == count else 0.0
         for row, saying in enumerate(self._subjects):
-            before, after = (0.0,) * row, (0.0,) * (len(sayings) - row - 1)
             for position, share in saying.top(count, free):
                 if -share > worst:
                     break
                 if not is_common[position]:
-                    found.append((-share, position, (*before, share, *after)))
+                    found.append(self._alone(row, position, share))
         found.sort()
         return found[:count]
+
+    def each(self, count: int, free: Flags | None) -> list[Answer]:
+        """Return the first ``count`` free answers to each subject and twice as many of all, the best first.
+
+        What one subject is worth may be far below another; who asks for both is to see both.
+        """
+        found = self.best(2 * count, free)
+        if len(self._subjects) == 1:
+            return found
+        have, is_common = {position for _, position, _ in found}, self._common[1]
+        for row, saying in enumerate(self._subjects):
+            for position, share in saying.top(count, free):
+                if position not in have:
+                    answer = self.answer(position) if is_common[position] else self._alone(row, position, share)
+                    found += [answer] if answer else []
+                    have.add(position)
+        found.sort()
+        return found
+
+    def _alone(self, row: int, position: int, share: float) -> Answer:
+        """Return the answer of a position of which one saying alone speaks."""
+        return -share, position, (*(0.0,) * row, share, *(0.0,) * (len(self._sayings) - row - 1))
 
     def answer(self, position: int) -> Answer | None:
         """Return what is said at one position; None if that is no answer."""
@@ -120,7 +141,7 @@ def _by_share(match: Match) -> tuple[float, str, str]:
 
 
 def spread(answers: Sequence[Answer], k: int) -> list[Answer]:
-    """Choose ``k`` of the best answers so that each thing asked for gets its turn: once shown it counts half."""
+    """Choose ``k`` of sorted answers so that each thing asked for gets its turn: once shown it counts half."""
     left = list(answers)
     factors = [1.0] * (len(left[0][2]) if left else 0)
     chosen: list[Answer] = []

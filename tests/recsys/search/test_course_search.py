@@ -173,6 +173,15 @@ def test_of_several_things_each_gets_its_turn(sample) -> None:
     assert {"HEALTH006", "HEALTH007"} & set(top)
 
 
+def test_a_thing_that_many_words_speak_for_leaves_room_for_one_that_a_single_word_does(tokenizer) -> None:
+    rich = [an_item(f"r{n}", "情绪管理与情绪觉察", tags=("情绪管理", "情绪觉察", "情绪")) for n in range(20)]
+    plain = an_item("s", "前端开发", tags=("前端",), text="会讲一点 CSS，CSS 也叫样式表")
+    search = CourseSearch.build([*rich, plain], tokenizer, synonyms=Synonyms(["情绪管理|情绪觉察|情绪"]))
+
+    assert "s" in found(search, "情绪管理、CSS", k=5)
+    assert "s" not in found(search, "情绪管理", k=5)
+
+
 @pytest.mark.parametrize("text", ["滑雪", "阿斯顿发生的", "有什么课", "12345", "!!!", "", " ", "\x00"])
 def test_gibberish_and_other_subjects_find_nothing(sample, text) -> None:
     assert sample.search(text).hits == ()
