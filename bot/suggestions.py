@@ -91,8 +91,7 @@ class Shelf:
 
     def says(self, course_id: str, term: str) -> bool:
         """Tell whether a course uses a word, as a whole or within a longer one."""
-        cut = self.search.cuts.get(course_id)
-        return cut is not None and term in cut.terms
+        return self.search.says(course_id, term)
 
     def title(self, course_id: str) -> str:
         """Return the title of a course on sale; empty for any other."""

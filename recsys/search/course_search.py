@@ -35,6 +35,7 @@ PIECE_WEIGHT = 0.5
 REFINING = 0.5  # what "零基础" said by a course adds, beside its subject
 KEPT_BY_LIMITS = 0.5  # of the best course without limits: below it, nothing within the limits is an answer
 _REMEMBERED = 1_024
+_SAID = 16_384  # words of items, 250 bytes each: the first items of a word are shown again and again
 _SHORTEST_PHRASE = 4
 _MANY_NAMES = 200  # more new names than this, and looking for them costs as much as cutting again
 
@@ -96,7 +97,13 @@ class CourseSearch:
         levels = [each.level for each in known]
         self._levels = {name: np.array([level == name for level in levels], np.bool_) for name in set(levels)}
         self._all = np.ones(len(self.ids), np.bool_)
+        self.says = lru_cache(_SAID)(self._says)
         self.asked = lru_cache(_REMEMBERED)(self._read)
+
+    def _says(self, item_id: str, term: str) -> bool:
+        """Tell whether an item uses a word, as a whole or within a longer one; ``says`` is the same, remembered."""
+        cut = self.cuts.get(item_id)
+        return cut is not None and term in cut.terms
 
     def _read(self, subject: str) -> tuple[Asked, ...]:
         """Return the terms that a subject asks for; ``asked`` is the same, remembered for the next question."""

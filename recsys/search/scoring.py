@@ -17,6 +17,7 @@ import numpy as np
 from recsys.index import Flags, Floats, Ints
 from recsys.search.postings import SAID, Match, Saying
 
+EACH = 2  # courses that a subject is sure to be considered with when several were asked for
 REPEATED = 0.5  # what a subject shown already is still worth when several were asked for
 _MANY = 8  # times the values wanted, and sorting all of them costs more than finding the least first
 
@@ -48,7 +49,7 @@ class Question:
         return found[:count]
 
     def each(self, count: int, free: Flags | None) -> list[Answer]:
-        """Return the first ``count`` free answers to each subject and twice as many of all, the best first.
+        """Return twice ``count`` of the best free answers and the first ``EACH`` to each subject, the best first.
 
         What one subject is worth may be far below another; who asks for both is to see both.
         """
@@ -57,7 +58,7 @@ class Question:
             return found
         have, is_common = {position for _, position, _ in found}, self._common[1]
         for row, saying in enumerate(self._subjects):
-            for position, share in saying.top(count, free):
+            for position, share in saying.top(EACH, free):
                 if position not in have:
                     answer = self.answer(position) if is_common[position] else self._alone(row, position, share)
                     found += [answer] if answer else []
