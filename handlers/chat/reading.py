@@ -35,6 +35,7 @@ _NUMBER = re.compile(
 _OTHER_NUMBER = re.compile(r"[-+]?\d[\d.]*")
 _NOT_INTERESTED = re.compile(r"(?:我?对)?([^,，。;；想要]*?)我?(?:不感兴趣|没有?兴趣)的?(?:是)?([^,，。;；想要]*)")
 _PRICED = re.compile(r"(.*?)的?(?:要|是)?(?:多少钱|什么价|价格|怎么卖|怎么买|怎么收费|贵)")
+_NAMING = re.compile(r"^[!-~]|[兑退优钱价卖买费贵兴\d一二三四五六七八九十]")
 _OF_PRICES = re.compile("[钱价卖买费贵]")
 _REDEEM = re.compile(r"(?:兑换|兑换码|使用兑换码|兑)\s*[:：]?\s*([0-9a-z][0-9a-z\s-]{0,30})")
 _COUPON = re.compile(r"(?:使?用)?优惠[码券]\s*(?:是|[:：])?\s*([0-9a-z][0-9a-z-]{2,15})")
@@ -79,6 +80,11 @@ def commands(text: str) -> Iterator[str]:
         if shorter == bare:
             shorter = _BEFORE.sub("", bare, count=1) if _BEFORE.match(bare) else ""
         bare = shorter.strip(MARKS)
+
+
+def names_something(command: str) -> bool:
+    """Tell whether a command may name a code, an order, a number, a price or a dislike: most wishes do not."""
+    return _NAMING.search(command) is not None
 
 
 def redeem(command: str) -> str | None:

@@ -88,7 +88,7 @@ def new_head() -> str:
 def reason(found: Recommendation, mode: str, shelf: Shelf, levels: Collection[str] = ()) -> str:
     """Say honestly why a course is in the list: the follower's own words, else what they are taken to mean.
 
-    Only words that the course uses are quoted, ``levels`` (零基础) after the subject.
+    Only words that the course uses are quoted, the strongest first, ``levels`` (零基础) after the subject.
     """
     if mode == "new":
         return "新上架"
@@ -97,16 +97,23 @@ def reason(found: Recommendation, mode: str, shelf: Shelf, levels: Collection[st
         if any(part.kind == "fresh" for part in found.parts):
             return "新上架，尝个鲜"
         return _strongest(found.reason, found.item_id, shelf)
-    if len(asked) > 1:
-        asked.sort(key=lambda part: (part.term in levels, -part.value))
+    if levels:
+        asked.sort(key=lambda part: part.term in levels)
     held = [part for part in asked if shelf.says(found.item_id, part.term)]
     if not held:
         return f"和「{shelf.spell(asked[0].term)}」沾点边"
-    wrote = whole([part.typed or part.term for part in held])
-    said = [part.term for part in held if not part.typed and part.term in wrote]
+    said = _said(held)
     if said and not (held[0].typed and said[0] in levels):
         return f"因为你提到「{'」「'.join(map(shelf.spell, said[:2]))}」"
     return f"这门讲「{shelf.spell(held[0].term)}」"
+
+
+def _said(held: Sequence[Part]) -> list[str]:
+    """Return the words that the follower wrote as the course has them, without the pieces of longer ones."""
+    if len(held) == 1:
+        return [] if held[0].typed else [held[0].term]
+    wrote = whole([part.typed or part.term for part in held])
+    return [part.term for part in held if not part.typed and part.term in wrote]
 
 
 def _strongest(part: Part | None, course_id: str, shelf: Shelf) -> str:

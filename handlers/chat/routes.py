@@ -198,23 +198,30 @@ def recognise(text: str, words: Callable[[str], Iterable[str]]) -> Intent | None
         return Intent(partial(invoices.fill_in, form), text)
     if reading.says_nothing(text):
         return Intent(desk.wordless, text)
-    for command in commands:
-        if (code := reading.redeem(command)) is not None:
-            return Intent(partial(giving.redeem, code), command)
-        if (tail := reading.refund(command)) is not None:
-            return Intent(partial(_refund, tail), command)
-        if (number := reading.number(command)) is not None:
-            return Intent(partial(_by_number, number), command)
-        if (code := reading.coupon(command)) is not None:
-            return Intent(partial(offers.typed, code), command)
-        if (thing := reading.priced(command)) == "":
-            return Intent(card.price, command)
-        if thing is not None and (number := reading.number(thing)) is not None:
-            return Intent(partial(_by_number, number), command)
-        if (thing := reading.not_interested(command)) is not None:
-            return Intent(partial(_not_interested, thing), command)
+    for command in filter(reading.names_something, commands):
+        if (intent := _named(command)) is not None:
+            return intent
     if any(map(reading.is_other_number, commands)) and not words(text):
         return Intent(_no_such_number, text)
+    return None
+
+
+def _named(command: str) -> Intent | None:
+    """Return the command that names a code, an order, a number, a price or a subject."""
+    if (code := reading.redeem(command)) is not None:
+        return Intent(partial(giving.redeem, code), command)
+    if (tail := reading.refund(command)) is not None:
+        return Intent(partial(_refund, tail), command)
+    if (number := reading.number(command)) is not None:
+        return Intent(partial(_by_number, number), command)
+    if (code := reading.coupon(command)) is not None:
+        return Intent(partial(offers.typed, code), command)
+    if (thing := reading.priced(command)) == "":
+        return Intent(card.price, command)
+    if thing is not None and (number := reading.number(thing)) is not None:
+        return Intent(partial(_by_number, number), command)
+    if (thing := reading.not_interested(command)) is not None:
+        return Intent(partial(_not_interested, thing), command)
     return None
 
 
