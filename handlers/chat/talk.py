@@ -99,7 +99,8 @@ class Talk:
 
 
 IDLE = {name: getattr(Talk(), name) for name in Talk.__dataclass_fields__}
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+_decode = json.JSONDecoder().raw_decode
 
 
 def dump(talk: Talk) -> str:
@@ -115,7 +116,7 @@ def load(text: str, at: datetime | None, now: datetime, lifetime: timedelta) -> 
     """
     if not text or at is None:
         return Talk()
-    known: dict[str, Any] = json.loads(text)
+    known: dict[str, Any] = _decode(text)[0]
     if now - at > lifetime:
         return Talk(turn=known.get("turn", 0), starters=known.get("starters", False))
     return Talk(**{name: known[name] for name in IDLE if name in known})

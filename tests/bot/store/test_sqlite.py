@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
+from bot import catalog
 from bot.errors import StoreError
+from bot.models import Membership, Order, OrderState
 from bot.store import SqliteStore
 from bot.store.inbox import Handling
 from bot.store.migrations import migrations
@@ -242,6 +244,37 @@ def test_the_quota_of_a_window_is_spent_message_by_message(store):
     assert take()
     store.write_now(lambda tx: tx.quota.shut("o1"))
     assert not take()
+
+
+def test_what_a_message_need_not_ask_for_is_surely_not_there(store):
+    """``Known`` saves two look-ups of most messages, so it may say no only where they would find nothing."""
+
+    def known():
+        each = store.write_now(lambda tx: tx.followers.known("o1"))
+        return each.member, each.limited
+
+    def sell(tx):
+        tx.followers.seen("o1", NOON)
+        table = b"course_id,title,price,status\nA,A,99.00,published\n"
+        catalog.store_courses(tx, catalog.read_courses(table, "courses.csv"), NOON)
+        tx.orders.add(Order("ZK1", "o1", "A", "A", 9900, OrderState.PAID, NOON, NOON, paid_at=NOON))
+
+    store.write_now(sell)
+    assert known() == (False, False)
+
+    number = store.write_now(
+        lambda tx: tx.limited_prices.add("A", 1, NOON + timedelta(days=1), NOON + timedelta(days=2), NOON)
+    )
+    assert known() == (False, True)  # it may have begun when they write next
+    store.write_now(lambda tx: tx.followers.keep_context("o1", "", NOON + timedelta(days=2)))
+    assert known() == (False, False)
+    store.write_now(lambda tx: tx.followers.keep_context("o1", "", NOON))
+    store.write_now(lambda tx: tx.limited_prices.stop(number))
+    assert known() == (False, False)
+
+    months = Membership("ZK1", "o1", "A", "A", 1, (), NOON, NOON, NOON + timedelta(days=30))
+    store.write_now(lambda tx: tx.memberships.add(months))
+    assert known() == (True, False)
 
 
 def test_telling_twice_is_asking_once(store):
