@@ -305,7 +305,11 @@ class Paying(Page):
 
     async def place(self, course_id: str, wish: Wish) -> dict[str, object]:
         """Order at the price of the wish, which is the one that was shown."""
-        placed = await self._shop.orders.place(
+        placed = await self._placed(course_id, wish)
+        return {"state": "price"} if placed.outcome is Outcome.PRICE else await self._next(placed)
+
+    async def _placed(self, course_id: str, wish: Wish) -> Placed:
+        return await self._shop.orders.place(
             self.openid,
             course_id,
             source=self._source,
@@ -313,7 +317,6 @@ class Paying(Page):
             wish=wish,
             shown_fen=self._shown_fen(),
         )
-        return {"state": "price"} if placed.outcome is Outcome.PRICE else await self._next(placed)
 
     async def quoted(self, course: Course, wish: Wish) -> int | None:
         """Return what a wish costs whoever looks, in fen; None when it cannot be met."""
@@ -361,14 +364,7 @@ class PlaceOrder(Paying):
         if wish.coupon and (priced := await self.priced(course)).fault in GUESSED:
             return await self._new_price(priced)
         try:
-            placed = await self._shop.orders.place(
-                self.openid,
-                course_id,
-                source=self._source,
-                session=self._session.sid,
-                wish=wish,
-                shown_fen=self._shown_fen(),
-            )
+            placed = await self._placed(course_id, wish)
         except CouponRefused:
             return await self._new_price(await self.priced(course))
         if placed.outcome is Outcome.PRICE:

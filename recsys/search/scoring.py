@@ -51,7 +51,7 @@ class Question:
     def each(self, count: int, free: Flags | None) -> list[Answer]:
         """Return twice ``count`` of the best free answers and the first ``EACH`` to each subject, the best first.
 
-        What one subject is worth may be far below another; who asks for both is to see both.
+        What one subject is worth may be far below another; who asks for both is to be offered both.
         """
         found = self.best(2 * count, free)
         if len(self._subjects) == 1:
