@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from random import Random
 
@@ -88,10 +89,6 @@ class Shelf:
     def learners_known(self) -> bool:
         """Whether any course has several learners, so that "others learn this" means something."""
         return max(self.learners.values(), default=0) >= SEVERAL
-
-    def says(self, course_id: str, term: str) -> bool:
-        """Tell whether a course uses a word, as a whole or within a longer one."""
-        return self.search.says(course_id, term)
 
     def title(self, course_id: str) -> str:
         """Return the title of a course on sale; empty for any other."""
@@ -356,16 +353,16 @@ class Suggestions:
 
         Misspelt words are put right; the flag tells that some were.
         """
-        said = {part.term for each in found for part in each.parts if part.kind == "query" and part.value > 0}
+        said = {term for each in found for kind, term, value, _ in each.parts if kind == "query" and value > 0}
         best: dict[str, Asked] = {}
         for each in self.shelf.search.asked(wish.subject):
-            before = best.get(each.typed)
-            if each.says in said and (before is None or before.weight < each.weight):
+            if each.says in said and ((before := best.get(each.typed)) is None or before.weight < each.weight):
                 best[each.typed] = each
         words, corrected = [], False
+        everything = "\n".join(best)
         for typed in sorted(best, key=wish.subject.find):
-            if any(typed != other and typed in other for other in best):
-                continue
+            if everything.count(typed) > 1:
+                continue  # it is a piece of a longer one
             each = best[typed]
             kept = each.says == typed or each.says in self._synonyms.of(typed)
             corrected = corrected or (not kept and each.weight >= INITIALS)
@@ -569,7 +566,8 @@ class Suggestions:
         The shares are noted as the fixed weights would have them, so that what was learnt is not learnt on top of.
         """
         told = [(each.item_id, each.shares()) for each in found]
-        tx.events.add(openid, "impression", now, detail="\n".join([_logged(*each, self._factors) for each in told]))
+        detail = "\n".join([_logged(item_id, shares, self._factors) for item_id, shares in told])
+        tx.events.add(openid, "impression", now, detail=detail)
         for item_id, shares in told:
             if "fresh" in shares:
                 tx.trials.show(item_id)
@@ -611,7 +609,13 @@ class Suggestions:
 def _logged(item_id: str, shares: Mapping[PartKind, float], factors: Mapping[str, float]) -> str:
     if factors:
         shares = {kind: value / factors.get(kind, 1.0) for kind, value in shares.items()}
-    return " ".join([item_id, *[f"{kind}={value:.3f}" for kind, value in shares.items()]])
+    return _line(tuple(shares)) % (item_id, *shares.values())
+
+
+@lru_cache(64)
+def _line(kinds: tuple[PartKind, ...]) -> str:
+    """Return the pattern of a line that notes shares of these kinds."""
+    return " ".join(["%s", *[f"{kind}=%.3f" for kind in kinds]])
 
 
 def read_boosts(values: Iterable[str]) -> dict[str, float]:

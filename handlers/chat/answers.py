@@ -60,17 +60,17 @@ def split(content: str, limit: int = TEXT_BYTES) -> tuple[str, str]:
 def render(answer: Answer, *, to: str, sender: str, at: int) -> str:
     """Return the reply's XML, or ``success`` when there is nothing to say. ``at`` is in epoch seconds."""
     match answer:
+        case Text():
+            rest = f"<MsgType><![CDATA[text]]></MsgType><Content>{_cdata(clean(answer.content))}</Content>"
+        case Transfer():
+            rest = "<MsgType><![CDATA[transfer_customer_service]]></MsgType>"
         case Silence():
             return SUCCESS
-        case Text(content):
-            kind, body = "text", f"<Content>{_cdata(clean(content))}</Content>"
-        case Transfer():
-            kind, body = "transfer_customer_service", ""
     return (
         f"<xml><ToUserName>{_cdata(to)}</ToUserName><FromUserName>{_cdata(sender)}</FromUserName>"
-        f"<CreateTime>{at}</CreateTime><MsgType>{_cdata(kind)}</MsgType>{body}</xml>"
+        f"<CreateTime>{at}</CreateTime>{rest}</xml>"
     )
 
 
 def _cdata(text: str) -> str:
-    return "<![CDATA[" + text.replace("]]>", "]]]]><![CDATA[>") + "]]>"
+    return f"<![CDATA[{text.replace(']]>', ']]]]><![CDATA[>')}]]>"

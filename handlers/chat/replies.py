@@ -1,12 +1,12 @@
 """What a follower reads in the chat: warm, short, and always with the next thing to try.
 
-Here are the names that all sentences share, greetings, lists, cards, data rights and small talk; the modules beside
-this one hold the sentences of their topic (``replies_money``, ``replies_refunds``, ``replies_offers``, …).
+Here are the names that all sentences share, greetings, cards, data rights and small talk; the modules beside this
+one hold the sentences of their topic (``replies_lists``, ``replies_money``, ``replies_offers``, …).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from bot import amounts
@@ -19,7 +19,6 @@ from bot.texts.markup import link, tap
 from recsys.base import Part, Recommendation
 
 PRIVACY = "为了推荐更合适的课，我会记住你聊到的兴趣；回复「隐私」可以查看或关闭。"
-HINT = "回复数字看详情，也可以说「换一批」「便宜点」「为什么」。"
 LONGEST_SUBTITLE = 60
 LONGEST_DESCRIPTION = 200  # characters on a card; the whole of it is on the course's page
 ERASE = "确认删除我的数据"  # never a link: it is to be typed
@@ -85,88 +84,12 @@ def new_head() -> str:
     return "最新上架："
 
 
-def reason(found: Recommendation, mode: str, shelf: Shelf, levels: Collection[str] = ()) -> str:
-    """Say honestly why a course is in the list: the follower's own words, else what they are taken to mean.
-
-    Only words that the course uses are quoted, the strongest first, ``levels`` (零基础) after the subject.
-    """
-    if mode == "new":
-        return "新上架"
-    asked = [part for part in found.parts if part.kind == "query" and part.value > 0]
-    if not asked:
-        if any(part.kind == "fresh" for part in found.parts):
-            return "新上架，尝个鲜"
-        return _strongest(found.reason, found.item_id, shelf)
-    if levels:
-        asked.sort(key=lambda part: part.term in levels)
-    held = [part for part in asked if shelf.says(found.item_id, part.term)]
-    if not held:
-        return f"和「{shelf.spell(asked[0].term)}」沾点边"
-    said = _said(held)
-    if said and not (held[0].typed and said[0] in levels):
-        return f"因为你提到「{'」「'.join(map(shelf.spell, said[:2]))}」"
-    return f"这门讲「{shelf.spell(held[0].term)}」"
-
-
-def _said(held: Sequence[Part]) -> list[str]:
-    """Return the words that the follower wrote as the course has them, without the pieces of longer ones."""
-    if len(held) == 1:
-        return [] if held[0].typed else [held[0].term]
-    wrote = whole([part.typed or part.term for part in held])
-    return [part.term for part in held if not part.typed and part.term in wrote]
-
-
-def _strongest(part: Part | None, course_id: str, shelf: Shelf) -> str:
-    """Say what speaks most for a course that nobody asked for."""
-    if part is None:
-        return _followed(course_id, shelf)
-    match part.kind:
-        case "bought":
-            title = shelf.title(part.term)
-            return f"学过《{title}》的人也学这门" if title else "和你学过的课很搭"
-        case "alike":
-            title = shelf.title(part.term)
-            return f"和你学过的《{title}》相近" if title else "和你学过的课相近"
-        case "interest":
-            return f"因为你关注「{shelf.spell(part.term)}」"
-        case "learned":
-            return f"聊到「{shelf.spell(part.term)}」的人常学这门"
-        case "segment":
-            return "和你兴趣相近的人常学这门"
-        case "editor":
-            return "老师推荐"
-        case _:
-            return _followed(course_id, shelf)
-
-
-def _followed(course_id: str, shelf: Shelf) -> str:
-    """Say how many have a course, once there are several."""
-    learners = shelf.learners.get(course_id, 0)
-    return f"已有 {learners} 人在学" if learners >= SEVERAL else "可以先看看简介"
-
-
 def whole(terms: Sequence[str]) -> list[str]:
     """Leave out the pieces of longer words that are there too."""
     if len(terms) == 1:
         return [*terms]
     all_of_them = "\n".join(terms)
     return [term for term in terms if term.isascii() or all_of_them.count(term) == terms.count(term)]
-
-
-def course_line(number: int, course: Course, why: str, turn: int, price: str) -> str:
-    """One course in a list: number, title, price of today, reason."""
-    title = tap(str(number), f"{number}. {course.title}", f"s:{turn}:{number}")
-    return f"{title} {price}\n   {why}"
-
-
-def member_price() -> str:
-    """Stand in a list for the price of what a membership opens."""
-    return "会员可看"
-
-
-def course_list(head: str, lines: Sequence[str]) -> str:
-    """Join a list of courses with one next step."""
-    return "\n".join([head, *lines, HINT])
 
 
 def found_head(words: Sequence[str]) -> str:

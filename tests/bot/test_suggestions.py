@@ -14,7 +14,7 @@ from bot.config import from_mapping
 from bot.doors import synonyms
 from bot.models import Course, CourseStatus
 from bot.store import SqliteStore
-from bot.suggestions import STRANGER, Person, Suggestions
+from bot.suggestions import STRANGER, Person, Suggestions, _logged
 from recsys.artefacts import Artefacts
 from recsys.base import Signal
 from recsys.live import Live
@@ -228,3 +228,13 @@ def test_a_broken_model_is_looked_at_once_and_leaves_the_former_in_use(shop, tmp
     assert [record.getMessage().partition(" ")[0] for record in caplog.records].count("model.not_loaded") == 1
     assert suggestions.shelf.companions is not None
     assert json.loads((tmp_path / "models" / "current.json").read_text())["version"] == bad.version
+
+
+@pytest.mark.parametrize("factors", [{}, {"query": 2.0, "learned": 0.5}])
+def test_shares_are_noted_by_kind_with_three_digits(factors):
+    rng = Random(5)
+    for _ in range(200):
+        kinds = rng.sample(("query", "interest", "bought", "popular", "editor", "fresh"), rng.randrange(7))
+        shares = {kind: rng.choice((0.0, 1.0, -0.0004, rng.uniform(-2, 2))) for kind in kinds}
+        slowly = [f"{kind}={value / factors.get(kind, 1.0):.3f}" for kind, value in shares.items()]
+        assert _logged("C%01", shares, factors) == " ".join(["C%01", *slowly])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from bot.models import Course, Kind
 from bot.suggestions import LONGEST_TEXT, Suggested
-from handlers.chat import reading, replies
+from handlers.chat import reading, replies, replies_lists
 from handlers.chat.answers import Answer, Text
 from handlers.chat.topics import card, items
 from handlers.chat.turn import Turn
@@ -161,7 +161,7 @@ def _show(turn: Turn, found: Suggested, head: str = "", wish: Wish | None = None
     head = head or _head(turn, found, wish)
     if not found.answered and not found.relaxed:
         talk.text = ""
-    return replies.course_list(head, _lines(turn, found.courses, wish.refining))
+    return replies_lists.course_list(head, _lines(turn, found.courses, wish.refining))
 
 
 def _head(turn: Turn, found: Suggested, wish: Wish) -> str:
@@ -192,25 +192,20 @@ def _personal(found: Suggested) -> bool:
     return any(each.basis in PERSONAL for each in found.courses)
 
 
-def _lines(turn: Turn, found: Sequence[Recommendation], levels: Collection[str]) -> list[str]:
+def _lines(turn: Turn, found: Sequence[Recommendation], levels: tuple[str, ...]) -> list[str]:
     shelf, mode, number_of_list = turn.shelf, turn.talk.mode, turn.talk.turn
-    courses = [shelf.courses[each.item_id] for each in found]
-    return [
-        replies.course_line(number, course, replies.reason(each, mode, shelf, levels), number_of_list, price)
-        for number, (each, course, price) in enumerate(zip(found, courses, _prices(courses, turn), strict=True), 1)
-    ]
-
-
-def _prices(courses: Sequence[Course], turn: Turn) -> list[str]:
-    """Say what stands behind each title: that a membership opens it, or what it costs this follower today."""
-    if not turn.cover.memberships and turn.limited.isdisjoint([each.course_id for each in courses]):
-        return [_list_price(each, turn) for each in courses]
-    return [_price(each, turn) for each in courses]
+    lines = []
+    for number, each in enumerate(found, 1):
+        course = shelf.courses[each.item_id]
+        why = replies_lists.reason(each, mode, shelf, levels)
+        lines.append(replies_lists.course_line(number, course, why, number_of_list, _price(course, turn)))
+    return lines
 
 
 def _price(course: Course, turn: Turn) -> str:
-    if not course.free and turn.cover.opens(course):
-        return replies.member_price()
+    """Say what stands behind a title: that a membership opens it, or what it costs this follower today."""
+    if turn.cover.memberships and not course.free and turn.cover.opens(course):
+        return replies_lists.member_price()
     return _todays_price(course, turn) if course.course_id in turn.limited else _list_price(course, turn)
 
 
