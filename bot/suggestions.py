@@ -90,6 +90,11 @@ class Shelf:
         """Whether any course has several learners, so that "others learn this" means something."""
         return max(self.learners.values(), default=0) >= SEVERAL
 
+    def words(self, course_id: str) -> Collection[str]:
+        """Return the words that a course uses, as a whole or within longer ones."""
+        cut = self.search.cuts.get(course_id)
+        return cut.terms if cut is not None else ()
+
     def title(self, course_id: str) -> str:
         """Return the title of a course on sale; empty for any other."""
         course = self.courses.get(course_id)

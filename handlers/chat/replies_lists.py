@@ -25,12 +25,8 @@ def reason(found: Recommendation, mode: str, shelf: Shelf, levels: tuple[str, ..
     if mode == "new":
         return "新上架"
     course_id, _, parts = found
-    says = shelf.search.says
-    held = [
-        (term, typed)
-        for kind, term, value, typed in parts
-        if kind == "query" and value > 0 and says(course_id, term)
-    ]
+    used = shelf.words(course_id)
+    held = [(term, typed) for kind, term, value, typed in parts if kind == "query" and value > 0 and term in used]
     if not held:
         return _unsaid(found, shelf, levels)
     lead, words = _quoted(tuple(held), levels)

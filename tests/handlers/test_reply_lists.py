@@ -23,8 +23,8 @@ class Shelf(SimpleNamespace):
 
 
 def a_shelf(said, spelling):
-    search = SimpleNamespace(says=lambda course_id, term: (course_id, term) in said)
-    return Shelf(search=search, spelling=spelling, learners={"C1": 7}, title=lambda _: "")
+    words = {course_id: [word for other, word in said if other == course_id] for course_id, _ in said}
+    return Shelf(words=lambda course_id: words.get(course_id, ()), spelling=spelling, learners={"C1": 7})
 
 
 def reason_said_slowly(found, mode, shelf, levels):
@@ -35,7 +35,7 @@ def reason_said_slowly(found, mode, shelf, levels):
     if not asked:
         return "已有 7 人在学"
     asked.sort(key=lambda part: part.term in levels)
-    held = [part for part in asked if shelf.search.says(found.item_id, part.term)]
+    held = [part for part in asked if part.term in shelf.words(found.item_id)]
     if not held:
         return f"和「{shelf.spell(asked[0].term)}」沾点边"
     wrote = [part.typed or part.term for part in held]

@@ -194,17 +194,18 @@ def _personal(found: Suggested) -> bool:
 
 def _lines(turn: Turn, found: Sequence[Recommendation], levels: tuple[str, ...]) -> list[str]:
     shelf, mode, number_of_list = turn.shelf, turn.talk.mode, turn.talk.turn
+    price = _price if turn.member or turn.any_limited else _list_price
     lines = []
     for number, each in enumerate(found, 1):
         course = shelf.courses[each.item_id]
         why = replies_lists.reason(each, mode, shelf, levels)
-        lines.append(replies_lists.course_line(number, course, why, number_of_list, _price(course, turn)))
+        lines.append(replies_lists.course_line(number, course, why, number_of_list, price(course, turn)))
     return lines
 
 
 def _price(course: Course, turn: Turn) -> str:
     """Say what stands behind a title: that a membership opens it, or what it costs this follower today."""
-    if turn.cover.memberships and not course.free and turn.cover.opens(course):
+    if not course.free and turn.cover.opens(course):
         return replies_lists.member_price()
     return _todays_price(course, turn) if course.course_id in turn.limited else _list_price(course, turn)
 
