@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 from bot.models import Course
 from bot.suggestions import SEVERAL, Shelf
 from bot.texts.markup import TAP, link
-from handlers.chat.replies import whole
 from recsys.base import Part, Recommendation
 
 HINT = "回复数字看详情，也可以说「换一批」「便宜点」「为什么」。"
-_REMEMBERED = 4_096  # sets of words, and what is quoted of them: 4 MB
-
-Word = tuple[str, str]  # as the catalogue has it, and as the follower wrote it where that is another word
 
 
 def reason(found: Recommendation, mode: str, shelf: Shelf, levels: tuple[str, ...] = ()) -> str:
@@ -29,26 +24,30 @@ def reason(found: Recommendation, mode: str, shelf: Shelf, levels: tuple[str, ..
     held = [(term, typed) for kind, term, value, typed in parts if kind == "query" and value > 0 and term in used]
     if not held:
         return _unsaid(found, shelf, levels)
-    lead, words = _quoted(tuple(held), levels)
+    if levels:
+        held.sort(key=lambda word: word[0] in levels)
+    said = _said(held)
+    strongest, typed = held[0]
+    if not said or (typed and said[0] in levels):
+        return f"这门讲「{shelf.spell(strongest)}」"
     spelling = shelf.spelling
-    return f"{lead}「{'」「'.join([spelling.get(word, word) for word in words])}」"
+    return f"因为你提到「{'」「'.join([spelling.get(word, word) for word in said[:2]])}」"
 
 
-@lru_cache(_REMEMBERED)
-def _quoted(held: tuple[Word, ...], levels: tuple[str, ...]) -> tuple[str, Sequence[str]]:
-    """Return which words of a course to quote, and how that begins. Most courses of a list share them."""
-    words = sorted(held, key=lambda word: word[0] in levels)
-    said = _said(words)
-    strongest, typed = words[0]
-    if said and not (typed and said[0] in levels):
-        return "因为你提到", said[:2]
-    return "这门讲", (strongest,)
+def _said(held: Sequence[tuple[str, str]]) -> list[str]:
+    """Return the words that the follower wrote as the course has them, without the pieces of longer ones.
 
-
-def _said(held: Sequence[Word]) -> list[str]:
-    """Return the words that the follower wrote as the course has them, without the pieces of longer ones."""
-    wrote = whole([typed or term for term, typed in held])
-    return [term for term, typed in held if not typed and term in wrote]
+    ``held`` are the words that the course has, each with what was written for it where that is another word.
+    """
+    if len(held) == 1:
+        return [] if held[0][1] else [held[0][0]]
+    wrote = [typed or term for term, typed in held]
+    everything = "\n".join(wrote)
+    return [
+        term
+        for term, typed in held
+        if not typed and (term.isascii() or everything.count(term) == wrote.count(term))
+    ]
 
 
 def _unsaid(found: Recommendation, shelf: Shelf, levels: tuple[str, ...]) -> str:
