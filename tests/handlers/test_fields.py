@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 
 from handlers.chat.robot import KNOWN_TAGS, LIST, Unreadable, read_fields
 
-NAMES = st.sampled_from(
-    ["ToUserName", "Content", "MsgId", "Event", "CreateTime", "Unheard", "_a", "a-b", "1a", ""]
-)
+NAMES = st.sampled_from(["ToUserName", "Content", "MsgId", "Event", "CreateTime", "Unheard", "_a", "a-b", "1a", ""])
 WORDS = st.text(st.sampled_from(" \t\n\r<>&;]['\"!-é学\x85\u2028\ufeff\x01😀a1"), max_size=6)
 BETWEEN = st.sampled_from(["", "", "", "\n", " \t", "\r\n", "\x0b", "\u3000", "x", "<!-- a -->", "<a/>", "<?a?>"])
 FORMS = st.sampled_from(
