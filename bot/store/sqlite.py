@@ -14,7 +14,7 @@ import os
 import queue
 import sqlite3
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -37,14 +37,20 @@ OWNER_ONLY = 0o600  # it holds who bought and said what
 log = logging.getLogger("zhike.store")
 
 
+_Future = asyncio.Future[Any] | Future[Any]
+
+
 class _Job:
     """One unit of work on its way to the writer and back."""
 
-    __slots__ = ("deliver", "durable", "error", "result", "work")
+    __slots__ = ("durable", "error", "future", "loop", "result", "work")
 
-    def __init__(self, work: Work[Any], deliver: Callable[[_Job], None], *, durable: bool) -> None:
+    def __init__(
+        self, work: Work[Any], future: _Future, loop: asyncio.AbstractEventLoop | None, durable: bool
+    ) -> None:
         self.work = work
-        self.deliver = deliver
+        self.future = future
+        self.loop = loop  # where it is waited for; None for a thread that waits
         self.durable = durable
         self.result: Any = None
         self.error: BaseException | None = None
@@ -100,7 +106,7 @@ class SqliteStore:
         """Run ``work`` in a transaction shared with others of this loop turn; see ``Store.write``."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        job = _Job(work, _LoopDelivery(loop, future), durable=durable)
+        job = _Job(work, future, loop, durable)
         if not self._turn:
             loop.call_soon(self._flush)
         self._turn.append(job)
@@ -113,7 +119,7 @@ class SqliteStore:
     def write_now(self, work: Work[T], *, durable: bool = False) -> T:
         """Run ``work`` and wait for its commit; see ``Store.write_now``."""
         future: Future[T] = Future()
-        self._jobs.put([_Job(work, lambda job: _settle(future, job), durable=durable)])
+        self._jobs.put([_Job(work, future, None, durable)])
         return future.result()
 
     def close(self) -> None:
@@ -202,43 +208,25 @@ class SqliteStore:
         execute("release job")
 
 
-class _LoopDelivery:
-    """Brings a result back to the event loop that asked for it."""
-
-    __slots__ = ("future", "loop")
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, future: asyncio.Future[Any]) -> None:
-        self.loop = loop
-        self.future = future
-
-    def __call__(self, job: _Job) -> None:
-        _settle(self.future, job)
-
-
-def _settle(future: asyncio.Future[Any] | Future[Any], job: _Job) -> None:
-    if future.done():
-        return
-    if job.error is None:
-        future.set_result(job.result)
-    else:
-        future.set_exception(job.error)
-
-
 def _deliver(group: list[_Job]) -> None:
     """Deliver results: one wake-up for each loop that waits, directly to threads that wait."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
-    for job in group:
-        if isinstance(job.deliver, _LoopDelivery):
-            by_loop.setdefault(job.deliver.loop, []).append(job)
-        else:
-            job.deliver(job)
-    for loop, jobs in by_loop.items():
+    loops = {job.loop for job in group}
+    for loop in loops:
+        jobs = group if len(loops) == 1 else [job for job in group if job.loop is loop]
+        if loop is None:
+            _settle(jobs)
+            continue
         try:
-            loop.call_soon_threadsafe(_deliver_here, jobs)
+            loop.call_soon_threadsafe(_settle, jobs)
         except RuntimeError:
             log.warning("store.loop_gone jobs=%d", len(jobs))
 
 
-def _deliver_here(jobs: list[_Job]) -> None:
+def _settle(jobs: list[_Job]) -> None:
     for job in jobs:
-        job.deliver(job)
+        if job.future.done():
+            continue
+        if job.error is None:
+            job.future.set_result(job.result)
+        else:
+            job.future.set_exception(job.error)

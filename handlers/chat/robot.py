@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from typing import Any
 from xml.parsers import expat
 
@@ -43,6 +44,9 @@ NUMBERS = ("CreateTime", "MsgId", "MsgID", "Scale", *sorted(REPORT_TAGS))
 DEEPEST = 6
 FIELD_DEPTH = 2  # <xml><Name>
 LONGEST_NAME = 64
+_START, _END = "<xml>", "</xml>"
+# Without what expat would take another way: a CR, a reference, anything nested, attributes.
+_FIELD = re.compile(r"[ \t\n]*<([A-Za-z]\w*)>(?:<!\[CDATA\[([^\]\r]*)\]\]>|([^<&\]\r]*))</\1>", re.ASCII)
 
 
 class Unreadable(Exception):
@@ -54,6 +58,35 @@ def read_fields(body: bytes | bytearray | str) -> dict[str, str]:
 
     Of what is nested only the lists of 订阅通知 events are kept: as JSON, under ``List``.
     """
+    try:
+        text = body if isinstance(body, str) else body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Unreadable(str(error)) from None
+    if ILLEGAL.search(text):
+        text = clean(text)
+    fields = _flat(text)
+    return _parsed(text) if fields is None else fields
+
+
+def _flat(text: str) -> dict[str, str] | None:
+    """Return the fields of a body in the form that nearly all have, each on one level and once; else None."""
+    if not text.startswith(_START):
+        return None
+    fields: dict[str, str] = {}
+    at = len(_START)
+    while field := _FIELD.match(text, at):
+        name, marked, plain = field.groups()
+        if name in fields:
+            return None
+        fields[name] = marked or plain or ""
+        at = field.end()
+    if text[at:].strip(" \t\n") != _END:
+        return None
+    return {name: fields[name] for name in fields if name in KNOWN_TAGS}
+
+
+def _parsed(body: str) -> dict[str, str]:
+    """Return the fields of any body."""
     fields: dict[str, str] = {}
     parts: list[dict[str, str]] = []
     path: list[str] = []
@@ -85,8 +118,8 @@ def read_fields(body: bytes | bytearray | str) -> dict[str, str]:
     parser.StartDoctypeDeclHandler = _refuse
     parser.EntityDeclHandler = _refuse
     try:
-        parser.Parse(_clean(body), True)
-    except (expat.ExpatError, UnicodeDecodeError, ValueError) as error:
+        parser.Parse(body, True)
+    except (expat.ExpatError, ValueError) as error:
         raise Unreadable(str(error)) from None
     if parts:
         fields[LIST] = json.dumps(parts)
@@ -95,12 +128,6 @@ def read_fields(body: bytes | bytearray | str) -> dict[str, str]:
 
 def _refuse(*_arguments: object) -> None:
     raise Unreadable("a document type has no place in a message")
-
-
-def _clean(body: bytes | bytearray | str) -> bytes | bytearray | str:
-    """Return a body of valid UTF-8 without what XML does not allow; one that is clean comes back as it is."""
-    text = body if isinstance(body, str) else body.decode("utf-8")
-    return clean(text) if ILLEGAL.search(text) else body
 
 
 def _in_a_list(path: list[str]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
+from typing import Any
 from urllib.parse import parse_qsl
 
 from tornado.httputil import (
@@ -29,7 +30,8 @@ _HOST = re.compile(r"(?:[\w.~!$&'()*+;=:\[\]-]|%[0-9A-Fa-f]{2})*", re.ASCII)
 class Call(HTTPMessageDelegate):
     """One request: at the callback address it is gathered and taken, at any other it goes to the ``pages``.
 
-    Whoever takes it answers by its ``connection``. Of a body over ``BODY_CAP`` only so much is kept that it shows.
+    Whoever takes it answers by its ``connection``, or with ``send`` where it is ``plain``. Of a body over
+    ``BODY_CAP`` only so much is kept that it shows.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class Call(HTTPMessageDelegate):
     ) -> None:
         self.connection = connection
         self.method = ""
+        self.plain = False
         self.query: dict[str, str] = {}
         self.body = bytearray()
         self._take = take
@@ -54,6 +57,7 @@ class Call(HTTPMessageDelegate):
             return self._page.headers_received(start_line, headers)
         _check_host(headers, start_line.version)
         self.method, self.query = start_line.method, read_query(query)
+        self.plain = self.method == "POST" and _stays_open(self.connection, start_line.version, headers)
         return None
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
@@ -76,6 +80,20 @@ class Call(HTTPMessageDelegate):
         if self._page is not None:
             self._page.on_connection_close()
 
+    def send(self, response: bytes) -> None:
+        """Answer a ``plain`` call with a whole response, head included; the next request is read when it is out.
+
+        Tornado would put the head together for each response anew, though it is always the same.
+        """
+        connection: Any = self.connection
+        if connection.stream.closed():
+            return
+        sent = connection.stream.write(response)
+        if sent.done():
+            connection.finish()
+        else:
+            sent.add_done_callback(lambda _sent: connection.finish())
+
 
 def read_query(query: str) -> dict[str, str]:
     """Return the parameters of a query, of each its last value. ``HTTPInputError`` when there are too many."""
@@ -86,6 +104,11 @@ def read_query(query: str) -> dict[str, str]:
     except ValueError as error:
         raise HTTPInputError(f"Invalid query string: {error}") from None
     return {name: value.encode("latin-1").decode("utf-8", "replace") for name, value in pairs}
+
+
+def _stays_open(connection: Any, version: str, headers: HTTPHeaders) -> bool:
+    """Tell whether the connection outlives the request and no header of the response need say so."""
+    return version == "HTTP/1.1" and "Connection" not in headers and not connection.params.no_keep_alive
 
 
 def _check_host(headers: HTTPHeaders, version: str) -> None:

@@ -26,6 +26,8 @@ FRESH_SECONDS = 300
 HOLD_SECONDS = 1.0
 PLAIN = "text/plain; charset=utf-8"  # even with XML in it: that is what WeChat reads, and no browser runs it
 
+PLAIN_HEAD = f"HTTP/1.1 200 OK\r\nContent-Type: {PLAIN}\r\nDate: %s\r\nContent-Length: %d\r\n\r\n".encode()
+
 
 class _Refused(Exception):
     """A request that gets an empty answer of this status."""
@@ -93,7 +95,11 @@ class Gateway:
             self._send(call, 500)
 
     def _send(self, call: Call, status: int, text: str = "") -> None:
-        headers, body = HTTPHeaders(), text.encode()
+        body = text.encode()
+        if call.plain and status == 200:  # noqa: PLR2004  as below
+            call.send(PLAIN_HEAD % (self._now_as_date().encode(), len(body)) + body)
+            return
+        headers = HTTPHeaders()
         if status == 200:  # noqa: PLR2004  a refusal has no content
             headers["Content-Type"] = PLAIN
         headers["Date"] = self._now_as_date()

@@ -25,6 +25,9 @@ from handlers.web.app import make_app
 LARGEST_BODY = 1024 * 1024
 LAST_WORDS_SECONDS = 6.0
 LOOK_AGAIN_SECONDS = 0.02
+READ_BYTES = 16 * 1024  # made ready for each read: a message is far smaller
+IDLE_SECONDS = 1800.0
+LOOK_AFTER_OBJECTS = 5_000  # the collector's first threshold: messages leave no cycles, only what is remembered
 STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -70,13 +73,36 @@ def _fork(workers: int) -> socket.socket:
 
 
 class Door(HTTPServer):
-    """Believes what ``X-Forwarded-*`` and ``X-Real-Ip`` say only when the caller itself is a trusted proxy."""
+    """Believes what ``X-Forwarded-*`` and ``X-Real-Ip`` say only when the caller itself is a trusted proxy.
+
+    Idle connections are closed by ``close_idle``: a timer for each request, as Tornado has it, costs more.
+    """
+
+    def initialize(self, *args: Any, **settings: Any) -> None:
+        """Set it up as Tornado does, but for the timers."""
+        super().initialize(*args, **settings)
+        self.conn_params.header_timeout = None
+        self._idle: set[Any] = set()
 
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
         """Take one request; the address of its connection decides whether its headers are believed."""
         connection: Any = request_conn
+        self._idle.discard(server_conn)
         self.xheaders = connection.context.remote_ip in (self.trusted_downstream or ())
         return super().start_request(server_conn, request_conn)
+
+    def close_idle(self) -> None:
+        """Close each connection that waits for a request, or for the rest of it, since before the last time."""
+        for each in self._idle & self._connections:
+            if each.stream.reading():
+                each.stream.close()
+        self._idle = set(self._connections)
+
+    async def close_idle_forever(self) -> None:
+        """Close what was idle for ``IDLE_SECONDS``, before it is twice as long."""
+        while True:
+            await asyncio.sleep(IDLE_SECONDS)
+            self.close_idle()
 
     async def answered(self) -> None:
         """Return when no request is being worked on: each connection waits for another one, all answers are out."""
@@ -88,7 +114,7 @@ class Door(HTTPServer):
 def make_server(shop: Shop) -> Door:
     """Put the application behind a door; nothing listens yet."""
     proxies = list(shop.config.server.trusted_proxies)
-    return Door(make_app(shop), max_body_size=LARGEST_BODY, trusted_downstream=proxies)
+    return Door(make_app(shop), max_body_size=LARGEST_BODY, chunk_size=READ_BYTES, trusted_downstream=proxies)
 
 
 async def _serve(
@@ -100,6 +126,7 @@ async def _serve(
     server.add_sockets(sockets)
     gc.collect()
     gc.freeze()  # what the start made lives for ever; the collector need not look at it again
+    gc.set_threshold(LOOK_AFTER_OBJECTS)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in STOPS:
@@ -107,11 +134,13 @@ async def _serve(
     if lifeline is not None:
         loop.add_reader(lifeline, stop.set)
     jobs = asyncio.create_task(shop.jobs.run_forever())
+    idle = asyncio.create_task(server.close_idle_forever())
     ready()
     await stop.wait()
     if lifeline is not None:
         loop.remove_reader(lifeline)
     server.stop()
+    idle.cancel()
     shop.jobs.stop()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(LAST_WORDS_SECONDS):

@@ -35,15 +35,21 @@ class Site(Application):
 def tell(call):
     """Answer what was understood of a call."""
     told = json.dumps([call.method, call.query, len(call.body)]).encode()
+    told += b" " * int(call.query.get("spaces", 0))
+    if call.plain:
+        call.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(told), told))
+        return
     headers = HTTPHeaders({"Content-Length": str(len(told))})
     call.connection.write_headers(ResponseStartLine("HTTP/1.1", 200, "OK"), headers, told)
     call.connection.finish()
 
 
 @asynccontextmanager
-async def site():
+async def site(**settings):
     sock, port = bind_unused_port()
-    server = HTTPServer(Site([("/page", Page)], log_function=lambda _: None), max_body_size=2 * BODY_CAP)
+    server = HTTPServer(
+        Site([("/page", Page)], log_function=lambda _: None), max_body_size=2 * BODY_CAP, **settings
+    )
     server.add_sockets([sock])
     try:
         yield port
@@ -131,6 +137,89 @@ def test_whoever_leaves_in_the_middle_of_a_body_disturbs_nobody():
                 writer.close()
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(b"GET /wechat HTTP/1.1\r\nHost: x\r\n\r\n")
+            status = (await reader.readuntil(b"\r\n")).split()[1]
+            writer.close()
+            return status
+
+    assert asyncio.run(story()) == b"200"
+
+
+# The connection ----------------------------------------------------------------------------------------------
+
+
+POST = b"POST /wechat?%s HTTP/1.1\r\nHost: x\r\n%sContent-Length: 5\r\n\r\nhello"
+PAGE = b"GET /page HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def until_the_end(request: bytes, **settings: bool) -> bytes:
+    """Send what is asked for all at once; return all that comes until the server closes the connection."""
+
+    async def story():
+        async with site(**settings) as port, asyncio.timeout(10):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(request)
+            everything = await reader.read()
+            writer.close()
+            return everything
+
+    return asyncio.run(story())
+
+
+def test_requests_sent_at_once_are_answered_in_their_order():
+    calls = [POST % (b"n=%d" % number, b"") for number in range(3)]
+
+    heard = until_the_end(calls[0] + PAGE + calls[1] + POST % (b"n=2", b"Connection: close\r\n"))
+
+    signs = [b'{"n": "0"}', b"a page", b'{"n": "1"}', b'{"n": "2"}']
+    assert sorted(signs, key=heard.index) == signs
+    assert heard.count(b"HTTP/1.1 200 OK") == len(signs)
+
+
+def test_where_the_connection_is_to_end_the_answer_says_so_and_it_does():
+    asked, stopping = POST % (b"", b"Connection: close\r\n"), POST % (b"", b"")
+    for heard in (until_the_end(asked), until_the_end(stopping, no_keep_alive=True)):
+        head, _, body = heard.partition(b"\r\n\r\n")
+        assert b"connection: close" in head.lower()
+        assert json.loads(body) == ["POST", {}, 5]
+
+
+@pytest.mark.parametrize(("asked", "said"), [(b"", False), (b"Connection: keep-alive\r\n", True)])
+def test_an_old_client_keeps_its_connection_only_if_it_asks_to(asked, said):
+    old = (POST % (b"", asked)).replace(b"HTTP/1.1", b"HTTP/1.0")
+
+    heard = until_the_end(old + (POST % (b"", b"Connection: close\r\n") if said else b""))
+
+    assert (b"connection: keep-alive" in heard.lower()) is said
+    assert heard.count(b"200 OK") == (2 if said else 1)
+
+
+def test_an_answer_larger_than_the_reader_takes_at_once_comes_whole_and_the_next_one_after_it():
+    large = 8_000_000
+    heard = until_the_end(
+        POST % (b"spaces=%d" % large, b"") + POST % (b"spaces=%d" % large, b"Connection: close\r\n")
+    )
+
+    first, second = heard.split(b"HTTP/1.1 200 OK\r\n")[1:]
+    assert first.count(b" ") > large
+    assert second.count(b" ") > large
+
+
+def test_an_answer_to_somebody_who_has_left_disturbs_nobody(monkeypatch):
+    late = []
+    monkeypatch.setitem(globals(), "tell", late.append)
+
+    async def story():
+        async with site() as port, asyncio.timeout(10):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(POST % (b"", b""))
+            while not late:  # noqa: ASYNC110  nobody sets an event for it
+                await asyncio.sleep(0)
+            writer.close()
+            while not late[0].connection.stream.closed():  # noqa: ASYNC110  as above
+                await asyncio.sleep(0)
+            late[0].send(b"too late")
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(PAGE)
             status = (await reader.readuntil(b"\r\n")).split()[1]
             writer.close()
             return status

@@ -1,5 +1,6 @@
 """``serve`` with several workers is one server: it stops as a whole, and nobody is left behind."""
 
+import asyncio
 import contextlib
 import signal
 import socket
@@ -10,6 +11,10 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+from tornado.testing import bind_unused_port
+from tornado.web import Application, RequestHandler
+
+from handlers.web.server import Door
 
 ROOT = Path(__file__).parents[2]
 CLOSED = "http://127.0.0.1:9"  # the discard port: should a server ever call out, it gets no further
@@ -108,3 +113,77 @@ def test_workers_do_not_outlive_their_parent(server):
     server.communicate(timeout=60)
 
     assert server.returncode == -signal.SIGKILL
+
+
+# The connections ---------------------------------------------------------------------------------------------
+
+
+class Patient(RequestHandler):
+    """Answers when it is told to."""
+
+    answer: asyncio.Event
+
+    async def get(self):
+        await self.answer.wait()
+        self.finish("at last")
+
+
+async def until(told):
+    """Return once something holds."""
+    async with asyncio.timeout(10):
+        while not told():  # noqa: ASYNC110  nobody sets an event when a server has read
+            await asyncio.sleep(0)
+
+
+def test_only_a_connection_on_which_nothing_was_asked_since_the_last_look_is_closed():
+    ask = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+    async def story():
+        Patient.answer = asyncio.Event()
+        sock, port = bind_unused_port()
+        door = Door(Application([("/", Patient)], log_function=lambda _: None))
+        door.add_sockets([sock])
+        silent, slow, waiting, busy = [await asyncio.open_connection("127.0.0.1", port) for _ in range(4)]
+        slow[1].write(ask[:-2])
+        waiting[1].write(ask)
+        await until(lambda: sum(not each.stream.reading() for each in door._connections) == 1)
+        await until(lambda: len(door._connections) == 4)
+
+        door.close_idle()
+        busy[1].write(ask)
+        await until(lambda: sum(not each.stream.reading() for each in door._connections) == 2)
+        Patient.answer.set()
+        heard = [await each.readuntil(b"at last") for each, _ in (waiting, busy)]
+        door.close_idle()
+        heard += [await each.read() for each, _ in (silent, slow)]
+        for each, writer in (waiting, busy):
+            writer.write(ask)
+            heard.append(await each.readuntil(b"at last"))
+        door.stop()
+        await door.close_all_connections()
+        for _, writer in (silent, slow, waiting, busy):
+            writer.close()
+        return [words[-7:] for words in heard]
+
+    assert asyncio.run(story()) == [b"at last", b"at last", b"", b"", b"at last", b"at last"]
+
+
+def test_an_answer_that_takes_long_does_not_make_its_connection_idle():
+    async def story():
+        Patient.answer = asyncio.Event()
+        sock, port = bind_unused_port()
+        door = Door(Application([("/", Patient)], log_function=lambda _: None))
+        door.add_sockets([sock])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        await until(lambda: any(not each.stream.reading() for each in door._connections))
+        for _ in range(3):
+            door.close_idle()
+        Patient.answer.set()
+        heard = await reader.readuntil(b"at last")
+        writer.close()
+        door.stop()
+        await door.close_all_connections()
+        return heard
+
+    assert b"200 OK" in asyncio.run(story())
