@@ -10,7 +10,10 @@ from bot.store.notes import Notes
 
 NOON = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
 LATER = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
-ROW = "select profile, profile_event, profile_at, context, context_at, message_at, touch_at from followers where openid = ?"
+ROW = (
+    "select profile, profile_event, profile_at, context, context_at, message_at, touch_at from followers"
+    " where openid = ?"
+)
 
 
 @pytest.fixture
