@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from bot.config import RecsysSettings
 from bot.models import Course, CourseStatus, Kind, Plan
 from bot.store import Store, Tx
+from bot.store.notes import Book
 from recsys.alike import Alike
 from recsys.artefacts import Artefacts, BrokenArtefact
 from recsys.base import Item, Part, Recommendation, Signal
@@ -528,13 +529,13 @@ class Suggestions:
             return Profile(half_life_days=half_life)
         return Profile.from_json(text, half_life_days=half_life)
 
-    def mention(self, tx: Tx, openid: str, profile: Profile, words: Sequence[str], now: datetime) -> None:
+    def mention(self, tx: Book, openid: str, profile: Profile, words: Sequence[str], now: datetime) -> None:
         """Learn from words that somebody wrote."""
         event = tx.events.add(openid, Signal.MENTION.value, now, detail=" ".join(words))
         profile.ask(words, now.timestamp())
         tx.interests.put(openid, profile.to_json(), event, now)
 
-    def refuse(self, tx: Tx, openid: str, profile: Profile, things: Sequence[str], now: datetime) -> None:
+    def refuse(self, tx: Book, openid: str, profile: Profile, things: Sequence[str], now: datetime) -> None:
         """Learn that somebody wants nothing of these things, until they ask for them again.
 
         Only what courses are about; never what else somebody may be tired of.
@@ -548,14 +549,14 @@ class Suggestions:
             event = tx.events.add(openid, "refuse", now, detail=" ".join(dict.fromkeys((*known, *words))))
             tx.interests.put(openid, profile.to_json(), event, now)
 
-    def take_back_dislike(self, tx: Tx, openid: str, profile: Profile, course: Course, now: datetime) -> None:
+    def take_back_dislike(self, tx: Book, openid: str, profile: Profile, course: Course, now: datetime) -> None:
         """Learn the opposite of a dislike that was none, so that the profile is as it was."""
         event = tx.events.add(openid, "undo", now, course_id=course.course_id)
         opposite = {term: -weight for term, weight in self._terms(course).items()}
         profile.learn(Signal.DISLIKE, opposite, now.timestamp())
         tx.interests.put(openid, profile.to_json(), event, now)
 
-    def touch(self, tx: Tx, openid: str, profile: Profile, signal: Signal, course: Course, now: datetime) -> None:
+    def touch(self, tx: Book, openid: str, profile: Profile, signal: Signal, course: Course, now: datetime) -> None:
         """Learn from what somebody did with a course."""
         event = tx.events.add(openid, signal.value, now, course_id=course.course_id)
         profile.learn(signal, self._terms(course), now.timestamp())
@@ -565,7 +566,7 @@ class Suggestions:
         if signal is Signal.CLICK and course.course_id in self.shelf.fresh:
             tx.trials.take(course.course_id)
 
-    def shown(self, tx: Tx, openid: str, found: Sequence[Recommendation], now: datetime) -> None:
+    def shown(self, tx: Book, openid: str, found: Sequence[Recommendation], now: datetime) -> None:
         """Note a list that a follower is shown, with what each score was made of, for training to learn from.
 
         The shares are noted as the fixed weights would have them, so that what was learnt is not learnt on top of.
@@ -591,7 +592,7 @@ class Suggestions:
         terms = index.terms_of(course.course_id, TERMS_OF_A_COURSE)
         return {term: weight for term, weight in terms if term not in NO_INTEREST}
 
-    def _count(self, tx: Tx, signal: Signal, course_id: str, now: datetime) -> None:
+    def _count(self, tx: Book, signal: Signal, course_id: str, now: datetime) -> None:
         kept = tx.popularity.get(course_id)
         counts = Popularity.from_dict({course_id: kept} if kept else {}, self._settings.popularity_half_life_days)
         counts.add(course_id, signal, now.timestamp())

@@ -8,10 +8,11 @@ dislike; αⱼ is the decay by age; 1/λ only scales, and the recommender normal
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
+
+import orjson
 
 from recsys.base import Signal, checked_half_life, decay
 
@@ -19,7 +20,6 @@ _FAINT = 0.01  # a hundredth of a mention: gone
 _UNIT = 10_000  # stored weights are integers of this part: shorter than decimals, and written twice as fast
 _NEWEST = 8  # words asked for last that are remembered in their order
 _REFUSED = 20  # things wanted no more; beyond them the oldest go
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 class Profile:
@@ -118,7 +118,7 @@ class Profile:
             stored["new"] = self.newest
         if self.refused:
             stored["no"] = self.refused
-        return _encode(stored)
+        return orjson.dumps(stored).decode()
 
     @classmethod
     def from_json(cls, text: str, *, half_life_days: float = 30.0, limit: int = 60) -> Self:
@@ -131,8 +131,11 @@ class Profile:
 
     def _advance(self, now: float) -> None:
         share = decay(now - self._at, self._half_life_days)
-        faded = {term: weight * share for term, weight in self._weights.items()}
-        self._weights = {term: weight for term, weight in faded.items() if not -_FAINT < weight < _FAINT}
+        self._weights = {
+            term: faded
+            for term, weight in self._weights.items()
+            if not -_FAINT < (faded := weight * share) < _FAINT
+        }
         self._at = now
 
     def _prune(self, spared: Iterable[str]) -> None:
@@ -156,7 +159,7 @@ def _vector(terms: Mapping[str, float] | Iterable[str]) -> Mapping[str, float]:
 
 def _read(text: str) -> tuple[float, dict[str, float], tuple[str, ...], tuple[str, ...]]:
     try:
-        raw: Any = json.loads(text)
+        raw: Any = orjson.loads(text)
         at, weights = raw["at"], raw["w"]
         if math.isfinite(at) and math.isfinite(sum(weights.values())):
             known = {term: weight / _UNIT for term, weight in weights.items()}

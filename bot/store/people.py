@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
 from bot.errors import StoreError
 from bot.models import Follower
@@ -26,9 +27,11 @@ KNOWN = (
 WINDOWS = ("message", "touch")
 HERE = {
     kind: "update followers set subscribed = 1, unfollowed_at = null, last_seen_at = ?1, context_at = ?1,"
-    f" context = ?2, {kind}_at = ?1, {kind}_used = 0 where openid = ?3"
+    f" context = ?2, {kind}_at = ?1, {kind}_used = 0, profile = coalesce(?4, profile),"
+    " profile_event = coalesce(?5, profile_event), profile_at = iif(?4 is null, profile_at, ?1) where openid = ?3"
     for kind in WINDOWS
 }
+NOBODY = "数据库里没有这位关注者，兴趣没有保存"
 BARE = (  # a follower of whom nothing is known
     "context = '', context_at = null, channel = '', profile = '', profile_event = null, profile_at = null,"
     " message_at = null, touch_at = null"
@@ -122,12 +125,23 @@ class Followers:
             epoch(now),
         )
 
-    def keep_context(self, openid: str, context: str, now: datetime, *, window: str = "message") -> None:
+    def keep_context(
+        self,
+        openid: str,
+        context: str,
+        now: datetime,
+        *,
+        window: str = "message",
+        profile: str | None = None,
+        event_id: int | None = None,
+    ) -> None:
         """Note that a known follower was here, and keep the thread of the conversation (JSON).
 
-        The window of that kind (see ``Quota``) is opened anew.
+        The window of that kind (see ``Quota``) is opened anew. A ``profile`` is kept as ``Interests.put`` does.
         """
-        self._rows.run(HERE[window], epoch(now), context, openid)
+        kept = self._rows.run(HERE[window], epoch(now), context, openid, profile, event_id)
+        if profile is not None and not kept:
+            raise StoreError(NOBODY)
 
     def ensure(self, openid: str, now: datetime) -> None:
         """Make a row for somebody who has not written yet (who paid in a browser, say); changes no other."""
@@ -214,7 +228,7 @@ class Interests:
             openid,
         )
         if not kept:
-            raise StoreError("数据库里没有这位关注者，兴趣没有保存")
+            raise StoreError(NOBODY)
 
     def clear(self, openid: str) -> None:
         """Forget the profile."""
@@ -235,6 +249,19 @@ class Event:
     channel: str = ""
 
 
+Noted = tuple[str, str, str]  # the kind of an event, the course it is about, and its detail
+
+
+@cache
+def _appending(count: int) -> str:
+    return (
+        "insert into events (openid, kind, course_id, detail, at, channel)"
+        " select ?1, column1, column2, column3, ?2,"
+        " coalesce((select channel from arrivals where openid = ?1), '')"
+        f" from (values {', '.join(['(?, ?, ?)'] * count)})"
+    )
+
+
 class Events:
     """What people did: mention, refuse, impression, click, view, finish, buy, dislike, undo, follow, unfollow."""
 
@@ -243,16 +270,13 @@ class Events:
 
     def add(self, openid: str, kind: str, now: datetime, *, course_id: str = "", detail: str = "") -> int:
         """Append one event, with the channel by which the follower came last, and return its number."""
-        return self._rows.insert(
-            "insert into events (openid, kind, course_id, detail, at, channel) values (?, ?, ?, ?, ?,"
-            " coalesce((select channel from arrivals where openid = ?), ''))",
-            openid,
-            kind,
-            course_id,
-            detail,
-            epoch(now),
-            openid,
-        )
+        return self.add_all(openid, [(kind, course_id, detail)], now)
+
+    def add_all(self, openid: str, noted: Sequence[Noted], now: datetime) -> int:
+        """Append events of one moment, numbered one after the other in this order; return the first number."""
+        fields = [field for each in noted for field in each]
+        last = self._rows.insert(_appending(len(noted)), openid, epoch(now), *fields)
+        return last - len(noted) + 1
 
     def of_kinds(self, kinds: Iterable[str]) -> Iterable[Event]:
         """Return all events of some kinds, oldest first."""

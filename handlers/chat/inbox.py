@@ -222,10 +222,7 @@ class Inbox:
         answer = self._robot.answer(message, turn)
         if not isinstance(answer, Later):
             answer = self._with_news(turn, answer)
-        if message.type in TOUCHES or not message.type.endswith("_event"):
-            tapped = message.type in TOUCHES or turn.tap  # WeChat counts a tapped option as a click
-            window = "touch" if tapped else "message"
-            tx.followers.keep_context(turn.openid, talk.dump(turn.talk), now, window=window)
+        self._write(turn, message)
         if isinstance(answer, Later):
             if not again:
                 tx.messages.add(delivery.key, delivery.signature, turn.openid, now, state=Handling.RUNNING)
@@ -237,6 +234,19 @@ class Inbox:
         else:
             tx.messages.add(delivery.key, delivery.signature, turn.openid, now, state=Handling.DONE, reply=reply)
         return _Outcome(reply=reply, told=isinstance(answer, Transfer))
+
+    @staticmethod
+    def _write(turn: Turn, message: Any) -> None:
+        """Write what the message leaves of its sender: what they did, what that taught, and that they were here."""
+        tx, openid, now = turn.tx, turn.openid, turn.now
+        profile, cause = turn.notes.append(tx, openid, now)
+        if message.type in TOUCHES or not message.type.endswith("_event"):
+            tapped = message.type in TOUCHES or turn.tap  # WeChat counts a tapped option as a click
+            window = "touch" if tapped else "message"
+            thread = talk.dump(turn.talk)
+            tx.followers.keep_context(openid, thread, now, window=window, profile=profile, event_id=cause)
+        elif profile is not None and cause is not None:
+            tx.interests.put(openid, profile, cause, now)
 
     def _turn(self, tx: Tx, message: Any, now: datetime) -> Turn:
         """Fetch what the message needs by one look-up, and note that its sender was here."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
+
+import orjson
 
 REMEMBERED_LISTS = 5
 
@@ -99,13 +101,13 @@ class Talk:
 
 
 IDLE = {name: getattr(Talk(), name) for name in Talk.__dataclass_fields__}
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
-_decode = json.JSONDecoder().raw_decode
+_values = attrgetter(*IDLE)
 
 
 def dump(talk: Talk) -> str:
     """Turn a talk into JSON; fields that say nothing are left out."""
-    return _encode({name: value for name, idle in IDLE.items() if (value := getattr(talk, name)) != idle})
+    fields = zip(IDLE.items(), _values(talk), strict=True)
+    return orjson.dumps({name: value for (name, idle), value in fields if value != idle}).decode()
 
 
 def load(text: str, at: datetime | None, now: datetime, lifetime: timedelta) -> Talk:
@@ -116,7 +118,7 @@ def load(text: str, at: datetime | None, now: datetime, lifetime: timedelta) -> 
     """
     if not text or at is None:
         return Talk()
-    known: dict[str, Any] = _decode(text)[0]
+    known: dict[str, Any] = orjson.loads(text)
     if now - at > lifetime:
         return Talk(turn=known.get("turn", 0), starters=known.get("starters", False))
-    return Talk(**{name: known[name] for name in IDLE if name in known})
+    return Talk(**{name: value for name, value in known.items() if name in IDLE})

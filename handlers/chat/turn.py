@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
@@ -15,6 +15,7 @@ from bot.offers.quoting import Wish
 from bot.orders import Orders
 from bot.shop import Shop
 from bot.store import Tx
+from bot.store.notes import Notes
 from bot.store.service import Service
 from bot.suggestions import STRANGER, Person, Shelf, Suggestions
 from handlers.chat import replies_refunds
@@ -30,6 +31,7 @@ class Turn:
     disliked ones. ``news`` says that something waits to be told. ``said`` is the message in words, and ``number``
     the number it names: the routes set both. ``service`` is there while a person serves instead of the bot.
     Without ``member`` there is no membership to ask for, without ``any_limited`` no limited-time price.
+    What is learnt goes to ``notes``, which are written once the message is answered.
     """
 
     shop: Shop
@@ -49,6 +51,10 @@ class Turn:
     service: Service | None = None
     member: bool = True
     any_limited: bool = True
+    notes: Notes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.notes = Notes(self.tx)
 
     @cached_property
     def profile(self) -> Profile:

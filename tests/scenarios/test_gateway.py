@@ -321,6 +321,27 @@ def test_a_signed_body_that_is_no_message_gets_plain_success_or_a_refusal_and_ru
     assert nothing
 
 
+def test_a_message_leaves_what_it_taught_and_one_that_breaks_leaves_nothing(live, monkeypatch):
+    def left(tx):
+        return tx.interests.get(ANNA), [event.kind for event in tx.events.of(ANNA)]
+
+    async def story(world):
+        await world.say(ANNA, "你好")
+        await world.say(ANNA, "Excel")
+        first = await world.shop.store.read(left)
+        with monkeypatch.context() as broken:
+            broken.setattr(inbox.talk, "dump", None)
+            sorry = await world.say(ANNA, "Python")
+        return first, sorry, await world.shop.store.read(left)
+
+    first, sorry, second = live(story)
+
+    assert "excel" in first[0]
+    assert first[1] == ["mention", "impression"]
+    assert "Python" not in sorry
+    assert second == first
+
+
 def test_markup_in_a_message_cannot_leave_its_place_in_the_reply(live):
     async def story(world):
         xml = world.message(ANNA, "voice", MediaId="m", Recognition="Excel ]]]]><![CDATA[></Content><MsgType>x\x0b")

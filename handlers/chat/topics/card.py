@@ -26,7 +26,7 @@ def open_card(course: Course, turn: Turn, source: str) -> str:
     if course.kind is Kind.COURSE and turn.tx.entitlements.get(turn.openid, course.course_id):
         return replies.owned(course, turn.lesson_link(course.course_id))
     if turn.follower.personalised:
-        turn.suggestions.touch(turn.tx, turn.openid, turn.profile, Signal.CLICK, course, turn.now)
+        turn.suggestions.touch(turn.notes, turn.openid, turn.profile, Signal.CLICK, course, turn.now)
     if (special := items.card(course, turn, source)) is not None:
         return special
     if course.free:
@@ -73,7 +73,7 @@ def not_interested(_message: Any, turn: Turn) -> Answer:
     turn.tx.dislikes.add(turn.openid, course.course_id, turn.now)
     turn.talk.disliked, turn.talk.unlearn = course.course_id, turn.follower.personalised
     if turn.follower.personalised:
-        turn.suggestions.touch(turn.tx, turn.openid, turn.profile, Signal.DISLIKE, course, turn.now)
+        turn.suggestions.touch(turn.notes, turn.openid, turn.profile, Signal.DISLIKE, course, turn.now)
     return Text(replies.disliked(course))
 
 
@@ -85,7 +85,7 @@ def undo(_message: Any, turn: Turn) -> Answer:
         return Text(replies.nothing_to_undo())
     turn.tx.dislikes.remove(turn.openid, course.course_id)
     if talk.unlearn:
-        turn.suggestions.take_back_dislike(turn.tx, turn.openid, turn.profile, course, turn.now)
+        turn.suggestions.take_back_dislike(turn.notes, turn.openid, turn.profile, course, turn.now)
     talk.disliked, talk.unlearn = "", False
     talk.seen = [each for each in talk.seen if each != course.course_id]
     return Text(replies.dislike_undone(course))

@@ -41,9 +41,9 @@ def answer_words(text: str, turn: Turn) -> str:
 def _learn(turn: Turn, wish: Wish) -> None:
     """Remember what a wish is about, and no longer what it refuses."""
     if wish.without:
-        turn.suggestions.refuse(turn.tx, turn.openid, turn.profile, wish.without, turn.now)
+        turn.suggestions.refuse(turn.notes, turn.openid, turn.profile, wish.without, turn.now)
     if words := turn.suggestions.subject(wish):
-        turn.suggestions.mention(turn.tx, turn.openid, turn.profile, words, turn.now)
+        turn.suggestions.mention(turn.notes, turn.openid, turn.profile, words, turn.now)
 
 
 def _wish(turn: Turn, text: str, cap_fen: int | None = None) -> Wish:
@@ -156,7 +156,7 @@ def _show(turn: Turn, found: Suggested, head: str = "", wish: Wish | None = None
     if not found.courses:
         return turn.word("empty_shop", replies.empty_shop()) if not turn.shelf.courses else replies.no_more()
     talk.show([each.item_id for each in found.courses])
-    turn.suggestions.shown(turn.tx, turn.openid, found.courses, turn.now)
+    turn.suggestions.shown(turn.notes, turn.openid, found.courses, turn.now)
     wish = wish or _wish(turn, talk.text)
     head = head or _head(turn, found, wish)
     if not found.answered and not found.relaxed:
