@@ -330,7 +330,7 @@ class Suggestions:
 
         Putting misspelt words right is left to the transaction: in a long text that may take some milliseconds.
         """
-        self.words(self.understand(text).subject)
+        self.shelf.search.wording.prepare(self.understand(text).subject)
 
     def words(self, text: str) -> tuple[str, ...]:
         """Return the words of a message that tell what somebody is interested in."""
