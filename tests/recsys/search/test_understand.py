@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -261,12 +260,12 @@ def test_no_order_of_the_words_of_rules_is_an_error(text) -> None:
 
 def by_every_rule(text: str) -> Wish:
     """Read a sentence the slow way: every rule gets its turn, whether or not the sentence hints at it."""
-    rest, learned = fold(text), Wish()
+    rest, learned = fold(text), {}
     for rule in understanding._RULES:
-        rest, learned = rule.apply(rest, learned)
+        rest = rule.apply(rest, learned)
     rest = " ".join(rest.split())
     parts = [part for part in understanding._LISTING.split(rest) if part.strip()]
-    return replace(learned, subject=rest, several=len(parts) > 1)
+    return Wish(subject=rest, several=len(parts) > 1, **learned)
 
 
 def spoken() -> list[str]:
