@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
+from operator import sub
 from typing import NamedTuple
 
 from recsys.search.spelling import Spelling
@@ -34,8 +35,8 @@ _LONGEST_WINDOW = 6
 _LONGEST_CORRECTED = 60  # characters; whoever writes more says enough without its slips
 _LONG = 3  # characters; of a shorter word nothing may be known, and only its sound is trusted
 _WORDS = 8_192  # whose other forms are kept at hand: 10 MB at most
-_PARTS = 16_384  # a word or two each, with what was typed around them: 25 MB at most
-_REMEMBERED = 16_384  # windows of characters whose corrections are kept: 5 MB at most
+_PARTS = 16_384  # a word or two each, with what was typed around them: 12 MB
+_REMEMBERED = 16_384  # windows of characters whose corrections are kept: 5 MB
 _REAL_WORD = 20  # jieba's count (of 60 million) from which a word is no typing error
 
 
@@ -75,7 +76,7 @@ class Wording:
 
     def __init__(self, tokenizer: Tokenizer, terms: Container[str], synonyms: Synonyms, spelling: Spelling) -> None:
         self.tokenizer, self.terms, self.synonyms, self.spelling = tokenizer, terms, synonyms, spelling
-        self._openings = tuple(dict.fromkeys(_openings((*tokenizer.named, *synonyms.words))))
+        self._openings = frozenset(_openings((*tokenizer.named, *synonyms.words)))
         self._forms = lru_cache(_WORDS)(self._forms_of)
         self._meant = lru_cache(_REMEMBERED)(self._meant_by)
         self._part = lru_cache(_PARTS)(self._whole)
@@ -87,7 +88,7 @@ class Wording:
 
     def prepare(self, subject: str) -> None:
         """Cut a folded subject into words where ``read`` will look for them; nothing is put right yet."""
-        for text in _parted(subject):
+        for text in [subject] if len(subject) > _LONGEST_CORRECTED else _parted(subject):
             self.tokenizer.words(text)
 
     def _parts(self, subject: str) -> Sequence[_Part]:
@@ -109,7 +110,8 @@ class Wording:
             [self._forms(word, PIECE if _inside(word, meant) else 1.0, word) for word in others],
             [self._forms(*correction) for correction in self._corrections(text, words, known)],
         )
-        bound = text.endswith(self._openings) or any(self._is_strange(each, known) for each in _CHUNK.findall(text))
+        opens = any(text[at:] in self._openings for at in range(len(text)))
+        bound = opens or any(self._is_strange(chunk, known) for chunk in _CHUNK.findall(text))
         return _Part(text, (*meant, *others), bound, tuple(map(_together, asked)))
 
     def _forms_of(self, word: str, weight: float, typed: str) -> Mapping[str, Asked]:
@@ -234,7 +236,11 @@ def _openings(names: Iterable[str]) -> Iterator[str]:
 
 
 def _independent(parts: Sequence[_Part]) -> bool:
-    """Tell whether each part says beside the others what it says alone: no word of one stands in another."""
+    """Tell whether each part says beside the others what it says alone.
+
+    Nothing is cut, or put right, across what parts them, but for what is ``bound``; and one word changes what
+    another is worth, or how a run is put right, only where it stands in it.
+    """
     for part in parts:
         if part.bound:
             return False
@@ -282,8 +288,7 @@ class _Stretches:
     def all_well(self) -> bool:
         """Tell whether nothing looks misspelt: known words, and between them at most single characters (和, 的)."""
         strange = self._strange
-        of_two = [later - earlier for earlier, later in zip(strange, strange[2:], strict=False)]
-        return max(of_two, default=strange[-1]) <= 1
+        return max(map(sub, strange[2:], strange), default=strange[-1]) <= 1  # of any two in a row
 
     def windows(self) -> Iterator[tuple[int, int, int]]:
         """Yield where those of two to six characters begin and end that may be misspelt, and how many are strange.

@@ -121,6 +121,15 @@ def test_parts_that_change_each_other_are_read_as_one(sample, text) -> None:
     assert len(sample.wording._parts("python、数据分析,瑜伽")) == 3
 
 
+def test_what_is_prepared_need_not_be_cut_again(sample) -> None:
+    ours = sample.wording
+    for text in ("我从没提过的甲乙丙 python", "丁戊己、庚辛壬", "癸子丑寅卯" * 13):
+        ours.prepare(text)
+        cut = ours.tokenizer._cached_words.cache_info().misses
+        ours.read(text)
+        assert ours.tokenizer._cached_words.cache_info().misses == cut
+
+
 def test_no_two_words_that_sound_alike_are_missed(sample) -> None:
     """What is said of the beginning of a word only spares looking for what is not there."""
     names = sorted({name for cut in sample.cuts.values() for name in cut.names if plain_runs(name) == [name]})
