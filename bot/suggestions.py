@@ -333,7 +333,7 @@ class Suggestions:
 
         Putting misspelt words right is left to the transaction: in a long text that may take some milliseconds.
         """
-        self.words(self.understand(text).subject)
+        self.shelf.search.wording.prepare(self.understand(text).subject)
 
     def words(self, text: str) -> tuple[str, ...]:
         """Return the words of a message that tell what somebody is interested in."""
@@ -344,15 +344,19 @@ class Suggestions:
 
         Only what courses are about; never a name, a number or a trouble that somebody tells of.
         """
-        subjects = self.shelf.subjects
         asked = self.shelf.search.asked(wish.subject)
-        known = [
-            (term, weight)
-            for term, weight, _, says in asked
-            if says == term and term in subjects and term not in NO_INTEREST
-        ]
-        said = [term for term, weight in known if weight >= SURE]
-        return tuple(dict.fromkeys(said or [term for term, weight in known if weight >= SYNONYM]))
+        return self._interests(asked, SURE) or self._interests(asked, SYNONYM)
+
+    def _interests(self, asked: Iterable[Asked], least: float) -> tuple[str, ...]:
+        """Return the terms that are asked for as such, at ``least`` at that weight, and that courses are about."""
+        subjects = self.shelf.subjects
+        return tuple(
+            [
+                term
+                for term, weight, _, says in asked
+                if weight >= least and says == term and term in subjects and term not in NO_INTEREST
+            ]
+        )
 
     def named(self, wish: Wish, found: Sequence[Recommendation]) -> tuple[list[str], bool]:
         """Return what a wish is about in up to three words, as far as the courses found speak of it.

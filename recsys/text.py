@@ -37,8 +37,7 @@ _TOKEN = re.compile(
 )
 _NUMBER = re.compile(r"[\d.\-]+")
 _JOINT = re.compile(r"[ .\-&']")
-_SPACES = re.compile(r"\s+")
-_CACHE_ENTRIES = 8_192
+_CACHE_ENTRIES = 16_384  # parts of messages, and short texts of courses: 300 bytes each
 _CACHE_PIECES = 65_536  # about the words of a large catalogue
 _CACHE_RUNS = 8_192  # of Chinese characters, some 200 bytes each: openings and subjects that others have typed too
 _CACHE_CHARACTERS = 120  # longer texts are descriptions: seen once, and they would crowd messages out
@@ -47,7 +46,7 @@ _LONGEST_NAME = 12
 
 def normalise(text: str) -> str:
     """Return ``text`` in Unicode NFKC and lower case, white space collapsed to single spaces and stripped."""
-    return _SPACES.sub(" ", unicodedata.normalize("NFKC", text).lower()).strip()
+    return " ".join(unicodedata.normalize("NFKC", text).lower().split())
 
 
 class Tokenizer:

@@ -6,7 +6,6 @@ Pure functions on text. Which command leads where is ``routes.py``; what a longe
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bot.offers import codes
@@ -26,6 +25,7 @@ _BEFORE = re.compile(
 _AFTER = re.compile(
     r"(?<=.)(?:吧|呢|啊|呀|哦|噢|喔|啦|嘛|哈|吗|(?<!什)么|一下|谢谢[您你]?|多谢|谢了|好吗|行吗|可以吗)$"
 )
+_ENDINGS = frozenset("吧呢啊呀哦噢喔啦嘛哈吗么下谢您你了")  # of what _AFTER finds
 _VERB = r"(?:我?(?:想|要)?(?:选择?|看看?|打开|点开?|买|学|来|要))?\s*"
 _CHINESE = "[一二三四五六七八九]?十[一二三四五六七八九]?|[一二三四五六七八九]"
 _COUNT = rf"(?:\d{{1,2}}|{_CHINESE})"
@@ -35,7 +35,7 @@ _NUMBER = re.compile(
 _OTHER_NUMBER = re.compile(r"[-+]?\d[\d.]*")
 _NOT_INTERESTED = re.compile(r"(?:我?对)?([^,，。;；想要]*?)我?(?:不感兴趣|没有?兴趣)的?(?:是)?([^,，。;；想要]*)")
 _PRICED = re.compile(r"(.*?)的?(?:要|是)?(?:多少钱|什么价|价格|怎么卖|怎么买|怎么收费|贵)")
-_NAMING = re.compile(r"^[!-~]|[兑退优钱价卖买费贵兴\d一二三四五六七八九十]")
+_NAMING = re.compile(r"^[!-~][^\u3400-\u9fff]*$|[兑退优钱价卖买费贵兴\d一二三四五六七八九十]")
 _OF_PRICES = re.compile("[钱价卖买费贵]")
 _REDEEM = re.compile(r"(?:兑换|兑换码|使用兑换码|兑)\s*[:：]?\s*([0-9a-z][0-9a-z\s-]{0,30})")
 _COUPON = re.compile(r"(?:使?用)?优惠[码券]\s*(?:是|[:：])?\s*([0-9a-z][0-9a-z-]{2,15})")
@@ -60,26 +60,32 @@ def says_nothing(text: str) -> bool:
     return not (text[:1].isalnum() or any(map(str.isalnum, worded(text))))
 
 
-def commands(text: str) -> Iterator[str]:
-    """Yield what command a message may be: as it is written, then with one politeness after the other taken off.
+def commands(text: str) -> tuple[str, ...]:
+    """Return what command a message may be: as it is written, then with one politeness after the other taken off.
 
     Folded, so that width, case and Traditional characters make no difference, nor do spaces between Chinese
     characters. Nothing for a long message.
     """
     if len(text) > LONGEST_COMMAND:
-        return
+        return ()
     whole = fold(text)
     shown = worded(text)
     bare = (whole if shown == text else fold(shown)).strip(MARKS)
-    yield whole
-    if _GAP.search(bare):
-        yield _GAP.sub("", bare)
+    found = {whole: None}
+    if " " in bare:
+        found[_GAP.sub("", bare)] = None
     while bare:
-        yield bare
-        shorter = _AFTER.sub("", bare, count=1)
-        if shorter == bare:
-            shorter = _BEFORE.sub("", bare, count=1) if _BEFORE.match(bare) else ""
-        bare = shorter.strip(MARKS)
+        found[bare] = None
+        bare = _less_polite(bare).strip(MARKS)
+    return tuple(found)
+
+
+def _less_polite(command: str) -> str:
+    """Return a command without its last politeness, or where it has none its first; "" where it has neither."""
+    if command[-1] in _ENDINGS and (after := _AFTER.search(command)):
+        return command[: after.start()]
+    before = _BEFORE.match(command)
+    return command[before.end() :] if before else ""
 
 
 def names_something(command: str) -> bool:

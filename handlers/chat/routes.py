@@ -178,7 +178,7 @@ def _answer(message: Any, turn: Turn) -> Answer | Later | None:
 
 def said(words: str) -> Said:
     """Make a message ready for the operator's rules: as it is, and with politeness taken off."""
-    return Said.of(words, tuple(reading.commands(words)))
+    return Said.of(words, reading.commands(words))
 
 
 def click(message: Any, turn: Turn) -> Answer | Later:
@@ -190,7 +190,7 @@ def click(message: Any, turn: Turn) -> Answer | Later:
 
 def recognise(text: str, words: Callable[[str], Iterable[str]]) -> Intent | None:
     """Return the command that a message is; None for an interest. ``words`` finds the content words of a text."""
-    commands = tuple(dict.fromkeys(reading.commands(text)))
+    commands = reading.commands(text)
     for command in commands:
         if command in WORDS:
             return Intent(WORDS[command], command)
@@ -198,10 +198,11 @@ def recognise(text: str, words: Callable[[str], Iterable[str]]) -> Intent | None
         return Intent(partial(invoices.fill_in, form), text)
     if reading.says_nothing(text):
         return Intent(desk.wordless, text)
-    for command in filter(reading.names_something, commands):
+    naming = [command for command in commands if reading.names_something(command)]
+    for command in naming:
         if (intent := _named(command)) is not None:
             return intent
-    if any(map(reading.is_other_number, commands)) and not words(text):
+    if any(map(reading.is_other_number, naming)) and not words(text):
         return Intent(_no_such_number, text)
     return None
 

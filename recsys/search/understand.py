@@ -7,8 +7,8 @@ One table of rules, read from the top; each takes its phrase out of the sentence
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 from typing import Any
@@ -56,12 +56,16 @@ _Read = Callable[[re.Match[str]], Mapping[str, Any] | None]
 @lru_cache(1_024)
 def understand(text: str) -> Wish:
     """Read a sentence of any spelling, in some 10 µs. Nothing is an error; at worst all of it is subject."""
-    rest, learned = fold(text), _NOTHING
+    rest, learned = fold(text), dict[str, Any]()
     for rule in _hinted(rest):
-        rest, learned = rule.apply(rest, learned)
+        rest = rule.apply(rest, learned)
     rest = " ".join(rest.split())
-    several = sum(1 for part in _LISTING.split(rest) if part.strip()) > 1
-    return Wish(rest, several=several) if learned is _NOTHING else replace(learned, subject=rest, several=several)
+    return Wish(rest, several=_several(rest), **learned)
+
+
+def _several(subject: str) -> bool:
+    parts = _LISTING.split(subject)
+    return len(parts) > 1 and len([part for part in parts if part.strip()]) > 1
 
 
 def _hinted(text: str) -> list[_Rule]:
@@ -72,8 +76,8 @@ def _hinted(text: str) -> list[_Rule]:
     first = _FIRST_OF_HINTS.intersection(text)
     if not first:
         return []
-    said = {hint for char in first for hint in _HINTS[char] if hint in text}
-    return [rule for rule in _RULES if not said.isdisjoint(rule.hints)] if said else []
+    places = {at for char in first for hint, rules in _HINTS[char] if hint in text for at in rules}
+    return [_RULES[at] for at in sorted(places)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,30 +91,28 @@ class _Rule:
     read: _Read
     hints: frozenset[str]
 
-    def apply(self, text: str, wish: Wish) -> tuple[str, Wish]:
+    def apply(self, text: str, learned: dict[str, Any]) -> str:
+        """Add what the phrase tells to the fields ``learned`` so far, and return the text without it."""
         kept, at = [], 0
         for match in self.pattern.finditer(text):
             told = self.read(match)
             if told is None:
                 continue
-            wish = _merge(wish, told, match.groupdict().get("said") or "")
+            _merge(learned, told)
+            if "said" in self.pattern.groupindex:
+                _merge(learned, {"refining": (match["said"],)})
             kept.append(text[at : match.start()])
             at = match.end()
-        return " ".join((*kept, text[at:])), wish
+        return " ".join((*kept, text[at:])) if kept else text
 
 
-def _merge(wish: Wish, told: Mapping[str, Any], refining: str) -> Wish:
-    """Return ``wish`` with what was told added: lists grow, and of two limits the first one said stays."""
-    changes: dict[str, Any] = {}
+def _merge(learned: dict[str, Any], told: Mapping[str, Any]) -> None:
+    """Add what was told: lists grow, and of two limits the first one said stays."""
     for name, value in told.items():
-        before = getattr(wish, name)
-        if isinstance(value, tuple):
-            changes[name] = before + value
-        elif before is None or before is False or before == frozenset():
-            changes[name] = value
-    if refining:
-        changes["refining"] = (*wish.refining, refining)
-    return replace(wish, **changes)
+        if name not in learned:
+            learned[name] = value
+        elif isinstance(value, tuple):
+            learned[name] += value
 
 
 # Money ---------------------------------------------------------------------------------------------------------
@@ -261,7 +263,7 @@ _HARDER = frozenset({INTERMEDIATE, ADVANCED})
 _RULES = (
     # Free, and what is said of prices without a number.
     _rule(r"(?:不要|不想要|别推荐|除了)免费的?", "免费", min_fen=1),
-    _rule(r"(?:完全|全)?免费的?|白嫖|公益课|(?<!\d)(?<!\d\.)0元的?|零元", "免费|白嫖|公益|元", max_fen=0),
+    _rule(r"(?:完全|全)?免费的?|白嫖|公益课|(?<!\d)(?<!\d\.)0元的?|零元", "免费|白嫖|公益|0元|零元", max_fen=0),
     _rule(r"不(?:要|用|花|收)(?:花)?钱的?", "钱", max_fen=0),
     _rule(r"(?:不要|不能|别)?太贵(?:了|的)?|不(?:太|要)?贵的?|便宜(?:一?点儿?)?的?", "贵|便宜"),
     # Prices.
@@ -270,7 +272,7 @@ _RULES = (
     _rule(rf"{_BUDGET}{_BARE_SUM}(?:{_BELOW}|{_ROUND})?的?", "预算", _at_most),
     _rule(rf"{_AT_MOST}{_SUM}(?:{_BELOW}|{_ROUND})?的?", _MONEY, _at_most),
     _rule(rf"{_AT_LEAST}{_SUM}的?", _MONEY, _at_least),
-    _rule(rf"{_ALONE}{_BARE_SUM}{_BELOW}{_NO_SUMS}的?", "下|内|顶", _at_most),
+    _rule(rf"{_ALONE}{_BARE_SUM}{_BELOW}{_NO_SUMS}的?", "以下|之下|内|封顶", _at_most),
     _rule(rf"{_ALONE}{_SUM}{_ABOVE}的?", _MONEY, _at_least),
     _rule(rf"{_ALONE}{_SUM}{_ROUND}的?", _MONEY, _about),
     _rule(rf"{_ALONE}{_PLAIN_PRICE}{_SUM}(?!一次|二次|函数|方程|论)的?", _MONEY, _at_most),
@@ -287,7 +289,7 @@ _RULES = (
     _rule(rf"{_NO_HABIT}{_TIME}以上的?", _CLOCK, _no_shorter),
     _rule(rf"{_NO_HABIT}(?:大概|大约)?{_TIME}{_ROUND}的?", _CLOCK, _about_as_long),
     _rule(rf"{_NO_HABIT}{_TIME}(?:{_LEARNT}|{_OF_A_COURSE})", _CLOCK, _some_hours),
-    _rule(r"(?:不要|别)太长的?|短(?:一?点儿?|一些)的?", "长|短", max_minutes=float(SHORT_MINUTES)),
+    _rule(r"(?:不要|别)太长的?|短(?:一?点儿?|一些)的?", "太长|短点|短一", max_minutes=float(SHORT_MINUTES)),
     # Levels.
     _rule(
         r"(?:不要|别)?太(?:简单|浅|基础|入门)的?|不要(?:入门|零基础|基础)的?", "简单|浅|基础|入门", levels=_HARDER
@@ -295,27 +297,40 @@ _RULES = (
     _rule(r"(?<!没)(?<!无)(?<!要不要)有(?:一?[点些])?儿?基础的?", "基础", levels=_HARDER),
     _rule(r"(?:没有?|无|毫无|不需要|不要求)(?:任何|一?点)?(?:编程)?基础的?", "基础", levels=_EASY),
     _rule(r"(?P<said>[零0](?:基础|起点))的?", "基础|起点", levels=_EASY),
-    _rule(r"从[零0头](?:开始|学起|起步|学)", "从", levels=_EASY),
+    _rule(r"从[零0头](?:开始|学起|起步|学)", "从零|从0|从头", levels=_EASY),
     _rule(r"(?P<said>入门)(?:级的?)?", "入门", levels=_EASY),
     _rule(r"(?P<said>新手)(?!妈|爸|父|奶|宝|上路)", "新手", levels=_EASY),
     _rule(r"(?:纯|编程)?小白(?!菜|鞋|兔)|初学者?(?!校)", "小白|初学", levels=_EASY),
     _rule(
         r"(?<![难困])(?:不要|不会|不|别)(?:太|那么|很)?(?:难|复杂|深奥|深)(?![受过题看度吃入])的?",
-        "难|复|深",
+        "难|复杂|深",
         levels=_EASY,
     ),
-    _rule(r"(?<!不)简单(?:一?点儿?|易学|易懂)?的?|(?:容易|好)(?:学|上手)的?", "简单|容易|好", levels=_EASY),
-    _rule(r"(?P<said>进阶)的?|中级的?|提[高升]班", "进阶|中级|提", levels=frozenset({INTERMEDIATE})),
-    _rule(r"(?P<said>高级)(?!感|灰|会计|经济)的?|高阶的?|有难度的?", "高|难度", levels=frozenset({ADVANCED})),
-    _rule(r"最新(?:的|款)?|新(?:出|上|上架)的|新课", "新", newest=True),
+    _rule(
+        r"(?<!不)简单(?:一?点儿?|易学|易懂)?的?|(?:容易|好)(?:学|上手)的?",
+        "简单|容易学|容易上手|好学|好上手",
+        levels=_EASY,
+    ),
+    _rule(r"(?P<said>进阶)的?|中级的?|提[高升]班", "进阶|中级|提高班|提升班", levels=frozenset({INTERMEDIATE})),
+    _rule(
+        r"(?P<said>高级)(?!感|灰|会计|经济)的?|高阶的?|有难度的?", "高级|高阶|有难度", levels=frozenset({ADVANCED})
+    ),
+    _rule(r"最新(?:的|款)?|新(?:出|上|上架)的|新课", "最新|新出|新上|新课", newest=True),
     # What it must not be, last: the rules above have taken "不要太难的" and "不要钱" away.
     _rule(rf"{_BORED_BY}{_BORED}", "兴趣", _bored),
     _rule(rf"{_UNWANTED}\s*{_THING}", "不|别|除|去掉|讨厌|兴趣", _refused),
 )
-_HINTS = {
-    char: tuple(hint for hint in hints if hint[0] == char)
-    for hints in [frozenset(chain.from_iterable(rule.hints for rule in _RULES))]
-    for char in {hint[0] for hint in hints}
-}
+
+
+def _by_first_character() -> Mapping[str, Sequence[tuple[str, Sequence[int]]]]:
+    """Return each hint with the places of its rules, to be found by how it begins."""
+    hints = sorted(set(chain.from_iterable(rule.hints for rule in _RULES)))
+    found: dict[str, list[tuple[str, Sequence[int]]]] = {}
+    for hint in hints:
+        places = [at for at, rule in enumerate(_RULES) if hint in rule.hints]
+        found.setdefault(hint[0], []).append((hint, places))
+    return found
+
+
+_HINTS = _by_first_character()
 _FIRST_OF_HINTS = frozenset(_HINTS)
-_NOTHING = Wish()

@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from recsys.search.fold import fold
 from recsys.search.spelling import Spelling, _blur, _readings
 from recsys.search.synonyms import Synonyms
 from recsys.search.wording import Wording
@@ -17,10 +18,12 @@ SLIPS = 2
 
 
 class Plain(Wording):
-    """The same, window by window, from the definition; nothing is remembered of runs, windows or sounds."""
+    """The same, all in one and window by window, from the definition; nothing is remembered."""
 
-    def _corrections(self, subject, words, meant):
-        known = {word for word in words if self._knows(word)} | set(meant)
+    def _parts(self, subject):
+        return [self._whole(subject)]
+
+    def _corrections(self, subject, words, known):
         yield from self._latin(subject, known)
         for run in plain_runs(subject[:60]):
             yield from self._plainly(cut(run, words, known))
@@ -39,7 +42,7 @@ class Plain(Wording):
             meant = self._meant_by(text, odd)
             if meant:
                 done.update(range(first, last))
-            yield from ((word, text, weight) for word, weight in meant)
+            yield from ((word, weight, text) for word, weight in meant)
 
 
 def plain_runs(text: str) -> list[str]:
@@ -86,10 +89,45 @@ def test_a_subject_is_read_as_though_nothing_was_remembered(sample, seed) -> Non
     ours = sample.wording
     plain = Plain(ours.tokenizer, ours.terms, ours.synonyms, ours.spelling)
     words = sorted({name for cut in sample.cuts.values() for name in cut.names} | set(ours.synonyms.words))
-    asked = [*subjects(Random(seed), words, 400), *(query.text for query in queries()[seed::4])]
+    asked = [*subjects(Random(seed), words, 400), *(fold(query.text) for query in queries()[seed::4])]
 
     for text in asked + asked[::-1]:
         assert ours.read(text) == plain.read(text), text
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_parts_of_a_subject_say_together_what_it_says_as_a_whole(sample, seed) -> None:
+    ours = sample.wording
+    plain = Plain(ours.tokenizer, ours.terms, ours.synonyms, ours.spelling)
+    rng = Random(seed)
+    words = sorted({name for cut in sample.cuts.values() for name in cut.names} | set(ours.synonyms.words))
+    typed = [*words, *subjects(rng, words, 200), *(fold(query.text) for query in queries())]
+    asked = [rng.choice((" ", "、", ",", ", ")).join(rng.choices(typed, k=rng.randint(2, 4))) for _ in range(400)]
+    parted = 0
+
+    for text in asked:
+        parted += len(ours._parts(text)) > 1
+        assert ours.read(text) == plain.read(text), text
+
+    assert parted > len(asked) / 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["power bi", "excel power bi", "shuju fenxi", "找工作 工作", "工作、找工作", "shuju、fenxi", "数据 数据分析"],
+)
+def test_parts_that_change_each_other_are_read_as_one(sample, text) -> None:
+    assert len(sample.wording._parts(text)) == 1
+    assert len(sample.wording._parts("python、数据分析,瑜伽")) == 3
+
+
+def test_what_is_prepared_need_not_be_cut_again(sample) -> None:
+    ours = sample.wording
+    for text in ("我从没提过的甲乙丙 python", "丁戊己、庚辛壬", "癸子丑寅卯" * 13):
+        ours.prepare(text)
+        cut = ours.tokenizer._cached_words.cache_info().misses
+        ours.read(text)
+        assert ours.tokenizer._cached_words.cache_info().misses == cut
 
 
 def test_no_two_words_that_sound_alike_are_missed(sample) -> None:
