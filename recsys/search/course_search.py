@@ -21,8 +21,8 @@ import numpy as np
 from recsys.base import Item
 from recsys.index import Flags, Ints
 from recsys.search.fold import fold
-from recsys.search.postings import Match, Postings, Saying
-from recsys.search.scoring import Answer, Question, spread
+from recsys.search.postings import Answer, Breakdown, Match, Postings, Saying, Shares
+from recsys.search.scoring import Question, matches, spread
 from recsys.search.spelling import Spelling
 from recsys.search.synonyms import Synonyms
 from recsys.search.understand import Wish, understand
@@ -49,21 +49,18 @@ class Facts:
     minutes: float
 
 
-@dataclass(slots=True, eq=False)
-class Hit:
-    """A course found, and its score; 0 when only limits were asked for.
-
-    ``told`` works out the matches, for many a course found is never shown.
-    """
+class Hit(NamedTuple):
+    """A course found, and its score; 0 when only limits were asked for. ``shares`` is what made the score."""
 
     item_id: str
     score: float
-    told: Callable[[], tuple[Match, ...]]
+    position: int
+    shares: Shares = ()
 
     @property
-    def matches(self) -> tuple[Match, ...]:
+    def matches(self) -> Sequence[Match]:
         """What speaks for it, the greatest share first; the shares add up to the score to 1e-9."""
-        return self.told()
+        return matches(self.position, self.shares)
 
 
 class Found(NamedTuple):
@@ -171,11 +168,11 @@ class CourseSearch:
         question = self._question(asked, wish.refining)
         best_of = partial(question.each if wish.several else question.best, k)
         best, relaxed = self._limited(wish, best_of(free), free, best_of)
-        return Found(self._hits(spread(best, k) if wish.several else best, question), relaxed)
+        return Found(self._hits(spread(best, k) if wish.several else best), relaxed)
 
     def _limited(
-        self, wish: Wish, best: list[Answer], free: Flags | None, best_of: Callable[[Flags], list[Answer]]
-    ) -> tuple[list[Answer], tuple[str, ...]]:
+        self, wish: Wish, best: Sequence[Answer], free: Flags | None, best_of: Callable[[Flags], Sequence[Answer]]
+    ) -> tuple[Sequence[Answer], tuple[str, ...]]:
         """Return the answers within the limits of a wish, or within all but those named beside them.
 
         ``best`` are those without limits; they stay where what keeps to them is worth much less.
@@ -198,9 +195,8 @@ class CourseSearch:
         asked = self.asked(wish.subject)
         if at is None or not asked:
             return None
-        question = self._question(asked, wish.refining)
-        answer = question.answer(at)
-        return self._hits([answer], question)[0] if answer else None
+        answer = self._question(asked, wish.refining).answer(at)
+        return self._hits([answer])[0] if answer else None
 
     def _free(self, wish: Wish, allow: Flags | None, exclude: Collection[str]) -> Flags:
         free = (self._all if allow is None else allow).copy()
@@ -216,8 +212,9 @@ class CourseSearch:
         phrase = wish.subject
         if len(phrase) < _SHORTEST_PHRASE:
             return None
+        said = ((Breakdown.of_word(phrase), 1.0),)
         positions = [at for at in self._labels.saying(phrase).tolist() if free[at]][:k]
-        hits = tuple(Hit(self.ids[at], 1.0, lambda: (Match(phrase, 1.0, phrase),)) for at in positions)
+        hits = tuple(Hit(self.ids[at], 1.0, at, said) for at in positions)
         return Found(hits) if hits else None
 
     def _by_limits(self, wish: Wish, free: Flags, k: int) -> Found:
@@ -230,7 +227,7 @@ class CourseSearch:
         if not wish.limits:
             return Found(())
         positions = np.flatnonzero(free & self._within(wish, ()))[:k]
-        return Found(tuple(Hit(self.ids[at], 0.0, tuple) for at in positions.tolist()))
+        return Found(tuple(Hit(self.ids[at], 0.0, at) for at in positions.tolist()))
 
     def _within(self, wish: Wish, dropped: Collection[str]) -> Flags:
         kept = self._all.copy()
@@ -250,9 +247,9 @@ class CourseSearch:
         sharper = [Asked(word, REFINING, word, word) for word in refining if word in self._postings.term_ids]
         return Question(self._sayings(asked), self._sayings(sharper), len(self.ids))
 
-    def _hits(self, answers: Iterable[Answer], question: Question) -> tuple[Hit, ...]:
-        ids, matches = self.ids, question.matches
-        return tuple([Hit(ids[at], -loss, partial(matches, at, shares)) for loss, at, shares in answers])
+    def _hits(self, answers: Iterable[Answer]) -> tuple[Hit, ...]:
+        ids = self.ids
+        return tuple([Hit(ids[at], -loss, at, shares) for loss, at, shares in answers])
 
 
 def _top(limit: float | None) -> float:

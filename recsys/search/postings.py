@@ -23,6 +23,7 @@ PROVEN = 0.45  # of a term's greatest worth: more than one mention in the descri
 _REMEMBERED = 1_024  # sayings kept at hand: each 40 bytes at most for a mention of its terms, and its ``known``
 _FIRST = 20  # as many courses as a wish asks for
 _NEAR = 8  # times the positions wanted: among so many, most limits leave enough of them
+_SPAN = np.zeros(1, np.int32)
 _KNOWN = 64  # positions of a saying whose parts are kept: with all sayings 25 MB at most
 
 Points = NDArray[np.int8]
@@ -58,54 +59,26 @@ class Match(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Saying:
-    """What the items say of one thing ``typed``: for each position, ascending, its share of the score.
+class Breakdown:
+    """Which words make up the shares of a saying: ``says`` names them, ``typed`` is what the follower wrote.
 
-    ``points`` are how well it is said: 1 in passing, 2 where it counts; of mere pairs of characters as many as are
-    said where it counts. ``faint`` tells that there are zeros among them. ``ranked`` are the positions that answer
-    by this saying alone, best first, ``first`` some of them with their shares. ``says``, ``starts``, ``owners`` and
-    ``values`` take the shares apart again; ``known`` keeps the parts of ``_KNOWN`` positions at most, 25 kB.
+    The items at ``positions`` have their ``values`` from ``starts`` on, each of the word that ``owners`` numbers.
+    ``known`` keeps the parts of ``_KNOWN`` positions at most, 25 kB.
     """
 
     typed: str
     says: tuple[str, ...]
     positions: Ints
-    shares: Floats
-    points: Points
-    faint: bool
-    ranked: Ints
-    first: Sequence[tuple[int, float]]
     starts: NDArray[np.int32]
     owners: NDArray[np.int16]
     values: Floats
     known: dict[int, Sequence[Match]] = field(default_factory=dict)
 
-    def at(self, chosen: Ints) -> Floats:
-        """Return the share of each chosen position, zeros where nothing is said."""
-        places, said = self._places(chosen)
-        return self.shares.take(places, mode="clip") * said
-
-    def at_said(self, chosen: Ints) -> Floats:
-        """Return the share of each chosen position, at all of which something is said."""
-        return self.shares[self.positions.searchsorted(chosen)]
-
-    def points_at(self, chosen: Ints) -> Points:
-        """Return the points of each chosen position, zeros where nothing is said."""
-        places, said = self._places(chosen)
-        return self.points.take(places, mode="clip") * said
-
-    def top(self, count: int, free: Flags | None) -> Sequence[tuple[int, float]]:
-        """Return the ``count`` best free positions that answer by this saying alone, each with its share."""
-        if free is None and count <= _FIRST:
-            return self.first[:count]
-        best = self.ranked if free is None else self._free(count, free)
-        return list(zip(best[:count].tolist(), self.at_said(best[:count]).tolist(), strict=True))
-
-    def _free(self, count: int, free: Flags) -> Ints:
-        """Return the free positions of ``ranked``, at least ``count`` of them if there are as many."""
-        ranked = self.ranked[: _NEAR * count]
-        best = ranked[free[ranked]]
-        return best if len(best) >= count or len(ranked) == len(self.ranked) else self.ranked[free[self.ranked]]
+    @classmethod
+    def of_word(cls, word: str) -> Breakdown:
+        """Return the breakdown of whatever one word alone speaks for, typed as it is."""
+        nothing = np.empty(0)
+        return cls(word, (word,), nothing.astype(np.intp), _SPAN, nothing.astype(np.int16), nothing)
 
     def matches(self, position: int, share: float) -> Sequence[Match]:
         """Return what each word adds to the ``share`` of a position where something is said."""
@@ -125,11 +98,73 @@ class Saying:
         for owner, value in zip(self.owners[span].tolist(), self.values[span].tolist(), strict=True):
             word = self.says[owner]
             sums[word] = sums[word] + value if word in sums else value
-        return [Match(word, share, self.typed) for word, share in sums.items() if share > 0]
+        return sorted([Match(word, share, self.typed) for word, share in sums.items() if share > 0], key=by_share)
+
+
+# What several sayings add to one score, each with the words that make it up.
+Shares = tuple[tuple[Breakdown, float], ...]
+# Minus its score, its position, and what the score is made of: sorted, the best come first.
+Answer = tuple[float, int, Shares]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Saying:
+    """What the items say of one thing typed: for each position, ascending, its share of the score.
+
+    ``points`` are how well it is said: 1 in passing, 2 where it counts; of mere pairs of characters as many as are
+    said where it counts. ``faint`` tells that there are zeros among them. ``ranked`` are the positions that answer
+    by this saying alone, best first, ``first`` some of these answers. ``words`` takes the shares apart again.
+    """
+
+    positions: Ints
+    shares: Floats
+    points: Points
+    faint: bool
+    ranked: Ints
+    first: Sequence[Answer]
+    words: Breakdown
+
+    def at(self, chosen: Ints) -> Floats:
+        """Return the share of each chosen position, zeros where nothing is said."""
+        places, said = self._places(chosen)
+        return self.shares.take(places, mode="clip") * said
+
+    def at_said(self, chosen: Ints) -> Floats:
+        """Return the share of each chosen position, at all of which something is said."""
+        return self.shares.take(self.positions.searchsorted(chosen))
+
+    def points_at(self, chosen: Ints) -> Points:
+        """Return the points of each chosen position, zeros where nothing is said."""
+        places, said = self._places(chosen)
+        return self.points.take(places, mode="clip") * said
+
+    def top(self, count: int, free: Flags | None) -> Sequence[Answer]:
+        """Return the ``count`` best answers by this saying alone at free positions."""
+        if free is None and count <= _FIRST:
+            return self.first[:count]
+        best = (self.ranked if free is None else self._free(count, free))[:count]
+        return _answers(best, self.at_said(best), self.words)
+
+    def _free(self, count: int, free: Flags) -> Ints:
+        """Return the free positions of ``ranked``, at least ``count`` of them if there are as many."""
+        ranked = self.ranked[: _NEAR * count]
+        best = ranked[free[ranked]]
+        return best if len(best) >= count or len(ranked) == len(self.ranked) else self.ranked[free[self.ranked]]
 
     def _places(self, chosen: Ints) -> tuple[Ints, Flags]:
         places = self.positions.searchsorted(chosen)
         return places, self.positions.take(places, mode="clip") == chosen
+
+
+def _answers(positions: Ints, shares: Floats, words: Breakdown) -> list[Answer]:
+    """Return the answers of positions of which one saying alone speaks."""
+    told = zip(positions.tolist(), shares.tolist(), strict=True)
+    return [(-share, position, ((words, share),)) for position, share in told]
+
+
+def by_share(match: Match) -> tuple[float, str, str]:
+    """Return what sorts the greatest share first."""
+    return -match.share, match.term, match.typed
 
 
 class Postings:
@@ -169,18 +204,22 @@ class Postings:
         answers = (points >= SAID).nonzero()[0]
         answers = answers[(-shares[answers]).argsort(kind="stable")]
         first = answers[:_FIRST]
-        return Saying(
+        words = Breakdown(
             typed=asked[0].typed,
             says=tuple(each.says for each in asked),
+            positions=places,
+            starts=np.append(starts, len(values)).astype(np.int32),
+            owners=owners.astype(np.int16),
+            values=values,
+        )
+        return Saying(
             positions=places,
             shares=shares,
             points=points,
             faint=not points.all(),
             ranked=places[answers],
-            first=list(zip(places[first].tolist(), shares[first].tolist(), strict=True)),
-            starts=np.append(starts, len(values)).astype(np.int32),
-            owners=owners.astype(np.int16),
-            values=values,
+            first=_answers(places[first], shares[first], words),
+            words=words,
         )
 
     def _span(self, term: str) -> slice:
