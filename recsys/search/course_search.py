@@ -167,23 +167,28 @@ class CourseSearch:
         """Answer a wish with a subject, among the free positions (None for all)."""
         question = self._question(asked, wish.refining)
         best_of = partial(question.each if wish.several else question.best, k)
-        best, relaxed = self._limited(wish, best_of(free), free, best_of)
+        best, relaxed = self._limited(wish, question, free, best_of) if wish.limits else (best_of(free), ())
         return Found(self._hits(spread(best, k) if wish.several else best), relaxed)
 
     def _limited(
-        self, wish: Wish, best: Sequence[Answer], free: Flags | None, best_of: Callable[[Flags], Sequence[Answer]]
+        self,
+        wish: Wish,
+        question: Question,
+        free: Flags | None,
+        best_of: Callable[[Flags | None], Sequence[Answer]],
     ) -> tuple[Sequence[Answer], tuple[str, ...]]:
         """Return the answers within the limits of a wish, or within all but those named beside them.
 
-        ``best`` are those without limits; they stay where what keeps to them is worth much less.
+        Where what keeps to them is worth much less than the best without limits, they are all dropped.
         """
-        limits = wish.limits if best else ()
-        for dropped in _relaxations(limits) if limits else ():
+        if not (top := question.best(1, free)):
+            return (), ()
+        for dropped in _relaxations(wish.limits):
             within = self._within(wish, dropped)
             kept = best_of(within if free is None else within & free)
-            if kept and kept[0][0] <= KEPT_BY_LIMITS * best[0][0]:
+            if kept and kept[0][0] <= KEPT_BY_LIMITS * top[0][0]:
                 return kept, dropped
-        return best, limits
+        return best_of(free), wish.limits
 
     def allowed(self, wish: Wish) -> Flags:
         """Return which positions keep to every limit of a wish and are not what it is ``without``."""

@@ -29,13 +29,17 @@ class Question:
 
     def best(self, count: int, free: Flags | None) -> Sequence[Answer]:
         """Return the ``count`` best answers among the free positions, best first; ties by position."""
+        return self._best(count, [saying.top(count, free) for saying in self._subjects], free)
+
+    def _best(self, count: int, tops: Sequence[Sequence[Answer]], free: Flags | None) -> Sequence[Answer]:
+        """Return the ``count`` best of the free answers; ``tops`` are as many to each subject alone."""
         if len(self._sayings) == 1:
-            return self._sayings[0].top(count, free)
+            return tops[0]
         told, is_common = self._common()
         found = told.best(count, free)
         worst = found[-1][0] if 0 < len(found) == count else 0.0
-        for saying in self._subjects:
-            for answer in saying.top(count, free):
+        for top in tops:
+            for answer in top:
                 if answer[0] > worst:
                     break
                 if not is_common[answer[1]]:
@@ -48,19 +52,18 @@ class Question:
 
         What one subject is worth may be far below another; who asks for both is to be offered both.
         """
-        found = [*self.best(2 * count, free)]
-        if len(self._subjects) == 1:
-            return found
-        have, is_common = {position for _, position, _ in found}, self._common()[1]
-        for saying in self._subjects:
-            for alone in saying.top(EACH, free):
-                position = alone[1]
-                if position not in have:
-                    answer = self.answer(position) if is_common[position] else alone
-                    found += [answer] if answer else []
-                    have.add(position)
-        found.sort()
-        return found
+        tops = [saying.top(2 * count, free) for saying in self._subjects]
+        best = self._best(2 * count, tops, free)
+        if len(tops) == 1:
+            return best
+        have = {position for _, position, _ in best}
+        told, is_common = self._common()
+        missed = {answer[1]: answer for top in tops for answer in top[:EACH] if answer[1] not in have}
+        if not missed:
+            return best
+        common = [position for position in missed if is_common[position]]
+        alone = [answer for position, answer in missed.items() if not is_common[position]]
+        return sorted([*best, *alone, *told.at(common)])
 
     def answer(self, position: int) -> Answer | None:
         """Return what is said at one position; None if that is no answer."""
@@ -125,18 +128,22 @@ class _Told(NamedTuple):
     def best(self, count: int, free: Flags | None) -> list[Answer]:
         """Return the ``count`` best answers among the free positions, best first; ties by position."""
         losses = self.losses if free is None else self.losses * free[self.positions]
-        order = _least(losses, count)
+        return self._answers(_least(losses, count), losses)
+
+    def at(self, chosen: Sequence[int]) -> list[Answer]:
+        """Return the answers among some of these positions."""
+        return self._answers(self.positions.searchsorted(chosen), self.losses) if chosen else []
+
+    def _answers(self, places: Ints, losses: Floats) -> list[Answer]:
         shares = [
-            zip(repeat(words), row.take(order).tolist(), strict=False)
+            zip(repeat(words), row.take(places).tolist(), strict=False)
             for words, row in zip(self.words, self.shares, strict=True)
         ]
         made_of: Iterable[Shares] = zip(*shares, strict=True)
         if self.gaps:
             made_of = map(_without_zeros, made_of)
-        answers = list(zip(losses.take(order).tolist(), self.positions.take(order).tolist(), made_of, strict=True))
-        while answers and not answers[-1][0]:
-            answers.pop()
-        return answers
+        found = zip(losses.take(places).tolist(), self.positions.take(places).tolist(), made_of, strict=True)
+        return [answer for answer in found if answer[0]]
 
 
 def _without_zeros(shares: Shares) -> Shares:
