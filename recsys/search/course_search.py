@@ -249,6 +249,8 @@ class CourseSearch:
 
     def _question(self, asked: Iterable[Asked], refining: Sequence[str]) -> Question:
         """Return what the items say of each thing asked for, and of the level words."""
+        if not refining:
+            return Question(self._sayings(asked), (), len(self.ids))
         sharper = [Asked(word, REFINING, word, word) for word in refining if word in self._postings.term_ids]
         return Question(self._sayings(asked), self._sayings(sharper), len(self.ids))
 

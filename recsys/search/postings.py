@@ -124,18 +124,14 @@ class Saying:
     first: Sequence[Answer]
     words: Breakdown
 
-    def at(self, chosen: Ints) -> Floats:
-        """Return the share of each chosen position, zeros where nothing is said."""
-        places, said = self._places(chosen)
-        return self.shares.take(places, mode="clip") * said
-
     def at_said(self, chosen: Ints) -> Floats:
         """Return the share of each chosen position, at all of which something is said."""
         return self.shares.take(self.positions.searchsorted(chosen))
 
     def points_at(self, chosen: Ints) -> Points:
         """Return the points of each chosen position, zeros where nothing is said."""
-        places, said = self._places(chosen)
+        places = self.positions.searchsorted(chosen)
+        said = self.positions.take(places, mode="clip") == chosen
         return self.points.take(places, mode="clip") * said
 
     def top(self, count: int, free: Flags | None) -> Sequence[Answer]:
@@ -150,10 +146,6 @@ class Saying:
         ranked = self.ranked[: _NEAR * count]
         best = ranked[free[ranked]]
         return best if len(best) >= count or len(ranked) == len(self.ranked) else self.ranked[free[self.ranked]]
-
-    def _places(self, chosen: Ints) -> tuple[Ints, Flags]:
-        places = self.positions.searchsorted(chosen)
-        return places, self.positions.take(places, mode="clip") == chosen
 
 
 def _answers(positions: Ints, shares: Floats, words: Breakdown) -> list[Answer]:

@@ -94,7 +94,11 @@ class Question:
 
     def _add(self, positions: Ints, *, sure: bool) -> _Told:
         """Add up what the sayings say of any positions; ``sure`` are answers wherever a subject is said."""
-        shares = [saying.at(positions) for saying in self._sayings]
+        shares, row = [], np.empty(self._size)
+        for saying in self._sayings:
+            row[positions] = 0.0
+            row[saying.positions] = saying.shares
+            shares.append(row.take(positions))
         count = len(self._subjects)
         if count < len(shares):
             said = np.logical_or.reduce([row > 0 for row in shares[:count]])
