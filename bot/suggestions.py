@@ -458,7 +458,7 @@ class Suggestions:
         if len(best) < max(k, SHORTEST_WITH_FRESH) or not fitting or shown & self.shelf.fresh.keys():
             return best
         drawn = explain(draw(fitting, self.shelf.fresh, self._rng))
-        return [*best[:-1], drawn._replace(parts=(*drawn.parts, Part("fresh", "", 0.0)))]
+        return [*best[:-1], drawn._replace(rest=(*drawn.rest, Part("fresh", "", 0.0)))]
 
     def explain(self, course_id: str, wish: Wish, person: Person, now: datetime) -> Recommendation:
         """Return the score that ``suggest`` gives a course on sale, in parts."""

@@ -286,12 +286,8 @@ class Recommender:
 
 def _joined(hit: Hit, share: float, liked: Sequence[tuple[str, float]], rest: Sequence[Part]) -> Recommendation:
     """Return a score from what a search matched, what the follower likes, and the rest."""
-    parts = [
-        Part("query", term, value * share, "" if term in typed else typed) for term, value, typed in hit.matches
-    ]
-    parts += [Part("interest", term, value) for term, value in liked]
-    parts += rest
-    return Recommendation.of(hit.item_id, parts)
+    score = hit.score * share + sum([value for _, value in liked]) + sum([part.value for part in rest])
+    return Recommendation(hit.item_id, score, hit.matches, share, liked, rest)
 
 
 def _check_call(query: Sequence[str], k: int) -> None:

@@ -18,10 +18,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from recsys.base import Item
+from recsys.base import Item, Part
 from recsys.index import Flags, Ints
 from recsys.search.fold import fold
-from recsys.search.postings import Answer, Breakdown, Match, Postings, Saying, Shares
+from recsys.search.postings import Answer, Breakdown, Postings, Saying, Shares
 from recsys.search.scoring import Question, matches, spread
 from recsys.search.spelling import Spelling
 from recsys.search.synonyms import Synonyms
@@ -58,8 +58,8 @@ class Hit(NamedTuple):
     shares: Shares = ()
 
     @property
-    def matches(self) -> Sequence[Match]:
-        """What speaks for it, the greatest share first; the shares add up to the score to 1e-9."""
+    def matches(self) -> Sequence[Part]:
+        """The words asked for that speak for it, the strongest first; their values add up to the score to 1e-9."""
         return matches(self.position, self.shares)
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys.base import Part
 from recsys.index import Flags, Floats, Ints
 from recsys.search.wording import PAIR_MARK, Asked
 
@@ -45,19 +46,6 @@ class Counted(Protocol):
         """The number of its words."""
 
 
-class Match(NamedTuple):
-    """A word that speaks for a course, and its share of the score. ``typed`` is what the follower wrote for it."""
-
-    term: str
-    share: float
-    typed: str
-
-    @property
-    def corrected(self) -> bool:
-        """Tell whether the follower wrote something else: 数剧分析 for 数据分析, 幻灯片 for PPT."""
-        return self.term not in self.typed
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Breakdown:
     """Which words make up the shares of a saying: ``says`` names them, ``typed`` is what the follower wrote.
@@ -72,7 +60,7 @@ class Breakdown:
     starts: NDArray[np.int32]
     owners: NDArray[np.int16]
     values: Floats
-    known: dict[int, Sequence[Match]] = field(default_factory=dict)
+    known: dict[int, Sequence[Part]] = field(default_factory=dict)
 
     @classmethod
     def of_word(cls, word: str) -> Breakdown:
@@ -80,10 +68,10 @@ class Breakdown:
         nothing = np.empty(0)
         return cls(word, (word,), nothing.astype(np.intp), _SPAN, nothing.astype(np.int16), nothing)
 
-    def matches(self, position: int, share: float) -> Sequence[Match]:
-        """Return what each word adds to the ``share`` of a position where something is said."""
+    def matches(self, position: int, share: float) -> Sequence[Part]:
+        """Return what each word adds to the ``share`` of a position where something is said, the most first."""
         if self.says.count(self.says[0]) == len(self.says):  # one word and its pairs of characters
-            return (Match(self.says[0], share, self.typed),)
+            return (self._part(self.says[0], share),)
         matches = self.known.get(position)
         if matches is None:
             matches = self._matches(position)
@@ -91,14 +79,17 @@ class Breakdown:
                 self.known[position] = matches
         return matches
 
-    def _matches(self, position: int) -> Sequence[Match]:
+    def _matches(self, position: int) -> Sequence[Part]:
         place = self.positions.searchsorted(position)
         span = slice(self.starts[place], self.starts[place + 1])
         sums: dict[str, float] = {}
         for owner, value in zip(self.owners[span].tolist(), self.values[span].tolist(), strict=True):
             word = self.says[owner]
             sums[word] = sums[word] + value if word in sums else value
-        return sorted([Match(word, share, self.typed) for word, share in sums.items() if share > 0], key=by_share)
+        return sorted([self._part(word, share) for word, share in sums.items() if share > 0], key=by_share)
+
+    def _part(self, word: str, share: float) -> Part:
+        return Part("query", word, share, "" if word in self.typed else self.typed)
 
 
 # What several sayings add to one score, each with the words that make it up.
@@ -132,7 +123,8 @@ class Saying:
         """Return the points of each chosen position, zeros where nothing is said."""
         places = self.positions.searchsorted(chosen)
         said = self.positions.take(places, mode="clip") == chosen
-        return self.points.take(places, mode="clip") * said
+        points: Points = self.points.take(places, mode="clip") * said
+        return points
 
     def top(self, count: int, free: Flags | None) -> Sequence[Answer]:
         """Return the ``count`` best answers by this saying alone at free positions."""
@@ -154,9 +146,9 @@ def _answers(positions: Ints, shares: Floats, words: Breakdown) -> list[Answer]:
     return [(-share, position, ((words, share),)) for position, share in told]
 
 
-def by_share(match: Match) -> tuple[float, str, str]:
+def by_share(part: Part) -> tuple[float, str, str]:
     """Return what sorts the greatest share first."""
-    return -match.share, match.term, match.typed
+    return -part.value, part.term, part.typed
 
 
 class Postings:

@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from recsys.base import Part
 from recsys.index import Flags, Floats, Ints
-from recsys.search.postings import SAID, Answer, Breakdown, Match, Saying, Shares, by_share
+from recsys.search.postings import SAID, Answer, Breakdown, Saying, Shares, by_share
 
 EACH = 2  # courses that a subject is sure to be considered with when several were asked for
 REPEATED = 0.5  # what a subject shown already is still worth when several were asked for
@@ -173,7 +174,7 @@ def _least(values: Floats, count: int) -> Ints:
     return least
 
 
-def matches(position: int, shares: Shares) -> Sequence[Match]:
+def matches(position: int, shares: Shares) -> Sequence[Part]:
     """Return what each word that is said at an answer's position adds, the greatest share first."""
     if len(shares) == 1:
         words, share = shares[0]

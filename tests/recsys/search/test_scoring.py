@@ -52,7 +52,7 @@ def test_the_best_are_the_best_of_all(crowd, seed) -> None:
         every = [hit for item_id in free if (hit := crowd.hit(item_id, wish))]
         best = sorted(every, key=lambda hit: (-hit.score, hit.item_id))[:k]
         assert found == [(hit.item_id, hit.score, hit.matches) for hit in best], text
-        assert all(sum(match.share for match in matches) == pytest.approx(score) for _, score, matches in found)
+        assert all(sum(match.value for match in matches) == pytest.approx(score) for _, score, matches in found)
 
 
 def test_what_is_remembered_of_one_question_never_answers_another(tokenizer, sample) -> None:
@@ -76,7 +76,7 @@ def test_what_is_kept_of_a_saying_is_bounded(crowd) -> None:
     shares = dict(zip(saying.positions.tolist(), saying.shares.tolist(), strict=True))
 
     for position, share in [*shares.items(), *shares.items()]:
-        assert sum(match.share for match in saying.words.matches(position, share)) == pytest.approx(share)
+        assert sum(match.value for match in saying.words.matches(position, share)) == pytest.approx(share)
     assert len(saying.words.known) <= 64
 
 
