@@ -356,7 +356,7 @@ class Suggestions:
 
         Misspelt words are put right; the flag tells that some were.
         """
-        said = {part.term for each in found for part in each.parts if part.kind == "query" and part.value > 0}
+        said = {part.term for each in found for part in each.matches}
         best: dict[str, Asked] = {}
         for each in self.shelf.search.asked(wish.subject):
             before = best.get(each.typed)

@@ -92,9 +92,9 @@ def reason(found: Recommendation, mode: str, shelf: Shelf, levels: Collection[st
     """
     if mode == "new":
         return "新上架"
-    asked = [part for part in found.parts if part.kind == "query" and part.value > 0]
+    asked = [*found.matches]
     if not asked:
-        if any(part.kind == "fresh" for part in found.parts):
+        if any(part.kind == "fresh" for part in found.rest):
             return "新上架，尝个鲜"
         return _strongest(found.reason, found.item_id, shelf)
     if levels:

@@ -10,7 +10,7 @@ import pytest
 
 from recsys.search.course_search import CourseSearch
 from recsys.search.postings import Postings
-from recsys.search.scoring import REPEATED, spread
+from recsys.search.scoring import EACH, REPEATED, spread
 from recsys.search.understand import understand
 from tests.recsys.search.report import catalogue, queries
 
@@ -53,6 +53,24 @@ def test_the_best_are_the_best_of_all(crowd, seed) -> None:
         best = sorted(every, key=lambda hit: (-hit.score, hit.item_id))[:k]
         assert found == [(hit.item_id, hit.score, hit.matches) for hit in best], text
         assert all(sum(match.value for match in matches) == pytest.approx(score) for _, score, matches in found)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_several_are_chosen_among_the_best_of_all_and_the_best_of_each(crowd, seed) -> None:
+    rng = Random(seed)
+    for text in questions(rng, 40):
+        wish = replace(understand(text), levels=frozenset(), without=())
+        asked = crowd.asked(wish.subject)
+        if not asked:
+            continue
+        question = crowd._question(asked, wish.refining)
+        free = np.array([rng.random() < 0.5 for _ in crowd.ids]) if rng.random() < 0.5 else None
+        k = rng.choice((1, 2, 5, 12))
+        every = [each for at in range(len(crowd.ids)) if free is None or free[at] if (each := question.answer(at))]
+        alone = [saying.top(EACH, free) for saying in question._subjects]
+        wanted = {at for top in alone for _, at, _ in top} if len(alone) > 1 else set()
+
+        assert [*question.each(k, free)] == sorted({*sorted(every)[: 2 * k], *(e for e in every if e[1] in wanted)})
 
 
 def test_what_is_remembered_of_one_question_never_answers_another(tokenizer, sample) -> None:
