@@ -24,7 +24,6 @@ PROVEN = 0.45  # of a term's greatest worth: more than one mention in the descri
 _REMEMBERED = 1_024  # sayings kept at hand: each 40 bytes at most for a mention of its terms, and its ``known``
 _FIRST = 20  # as many courses as a wish asks for
 _NEAR = 8  # times the positions wanted: among so many, most limits leave enough of them
-_SPAN = np.zeros(1, np.int32)
 _KNOWN = 64  # positions of a saying whose parts are kept: with all sayings 25 MB at most
 
 Points = NDArray[np.int8]
@@ -65,8 +64,8 @@ class Breakdown:
     @classmethod
     def of_word(cls, word: str) -> Breakdown:
         """Return the breakdown of whatever one word alone speaks for, typed as it is."""
-        nothing = np.empty(0)
-        return cls(word, (word,), nothing.astype(np.intp), _SPAN, nothing.astype(np.int16), nothing)
+        none = np.empty(0)
+        return cls(word, (word,), none.astype(np.intp), none.astype(np.int32), none.astype(np.int16), none)
 
     def matches(self, position: int, share: float) -> Sequence[Part]:
         """Return what each word adds to the ``share`` of a position where something is said, the most first."""
