@@ -363,7 +363,7 @@ class Suggestions:
 
         Misspelt words are put right; the flag tells that some were.
         """
-        said = {term for each in found for kind, term, value, _ in each.parts if kind == "query" and value > 0}
+        said = {part.term for each in found for part in each.matches}
         best: dict[str, Asked] = {}
         for each in self.shelf.search.asked(wish.subject):
             if each.says in said and ((before := best.get(each.typed)) is None or before.weight < each.weight):
@@ -465,7 +465,7 @@ class Suggestions:
         if len(best) < max(k, SHORTEST_WITH_FRESH) or not fitting or shown & self.shelf.fresh.keys():
             return best
         drawn = explain(draw(fitting, self.shelf.fresh, self._rng))
-        return [*best[:-1], drawn._replace(parts=(*drawn.parts, Part("fresh", "", 0.0)))]
+        return [*best[:-1], drawn._replace(rest=(*drawn.rest, Part("fresh", "", 0.0)))]
 
     def explain(self, course_id: str, wish: Wish, person: Person, now: datetime) -> Recommendation:
         """Return the score that ``suggest`` gives a course on sale, in parts."""

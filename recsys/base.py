@@ -47,16 +47,29 @@ class Part(NamedTuple):
 
 
 class Recommendation(NamedTuple):
-    """An item, its score and where the score comes from: ``sum(part.value for part in parts) == score`` to 1e-9."""
+    """An item, its score and where the score comes from: ``sum(part.value for part in parts) == score`` to 1e-9.
+
+    ``matches`` are the words of a question that found the item, the strongest first; each adds ``weight`` times its
+    value. ``liked`` are terms liked before and what each adds, ``rest`` whatever else there is.
+    """
 
     item_id: str
     score: float
-    parts: tuple[Part, ...]
+    matches: Sequence[Part] = ()
+    weight: float = 1.0
+    liked: Sequence[tuple[str, float]] = ()
+    rest: Sequence[Part] = ()
 
     @classmethod
     def of(cls, item_id: str, parts: Sequence[Part]) -> Self:
         """Return an item whose score is the sum of these parts."""
-        return cls(item_id, sum([part.value for part in parts]), tuple(parts))
+        return cls(item_id, sum([part.value for part in parts]), rest=tuple(parts))
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """All that the score is made of."""
+        asked = [part._replace(value=part.value * self.weight) for part in self.matches]
+        return (*asked, *[Part("interest", term, value) for term, value in self.liked], *self.rest)
 
     @property
     def reason(self) -> Part | None:
@@ -70,7 +83,11 @@ class Recommendation(NamedTuple):
     def shares(self) -> dict[Kind, float]:
         """Return the score by kind."""
         found: dict[Kind, float] = {}
-        for kind, _, value, _ in self.parts:
+        if self.matches:
+            found["query"] = self.weight * sum([value for _, _, value, _ in self.matches])
+        if self.liked:
+            found["interest"] = sum([value for _, value in self.liked])
+        for kind, _, value, _ in self.rest:
             found[kind] = found.get(kind, 0.0) + value
         return found
 

@@ -62,18 +62,19 @@ class Evidence:
 
     def parts(self, chosen: Sequence[int]) -> list[list[Part]]:
         """Return what speaks for each of the items at ``chosen``, which are distinct."""
-        parts: dict[int, list[Part]] = {at: [] for at in chosen}
+        parts: list[list[Part]] = [[] for _ in chosen]
         if self._voices and chosen:
             wanted = np.zeros(len(self._ids), np.bool_)
             wanted[list(chosen)] = True
             places = wanted[self._positions].nonzero()[0]
             owners = self._ends.searchsorted(places, side="right").tolist()
             spoken = zip(self._positions[places].tolist(), owners, self._shares[places].tolist(), strict=True)
+            of = dict(zip(chosen, parts, strict=True))
             for at, owner, share in spoken:
                 voice = self._voices[owner]
-                parts[at].append(Part(voice.kind, voice.term, share))
+                of[at].append(Part(voice.kind, voice.term, share))
         for kind, prior in self._priors.items():
-            for at in chosen:
+            for told, at in zip(parts, chosen, strict=True):
                 if value := prior.item(at):
-                    parts[at].append(Part(kind, "", value))
-        return list(parts.values())
+                    told.append(Part(kind, "", value))
+        return parts

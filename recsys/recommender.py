@@ -121,32 +121,35 @@ class Recommender:
             del at[k:]
         liked = self._interests(at, profile)
         rests = self._evidence(voices)
-        wanted = list(range(len(at)))
         if not keep_order and len(at) > 1:
-            wanted = self._rearranged(at, hits, share, liked, rests.total, k)
-        told = rests.parts([at[each] for each in wanted])
-        return [_joined(hits[each], share, liked[each], rest) for each, rest in zip(wanted, told, strict=True)]
+            wanted = self._rearranged(at, [hit.score * share for hit in hits], liked, rests.total, k)
+            at, hits, liked = (
+                [at[each] for each in wanted],
+                [hits[each] for each in wanted],
+                [liked[each] for each in wanted],
+            )
+        told = zip(hits, liked, rests.parts(at), strict=False)
+        return [_joined(hit, share, likes, rest) for hit, likes, rest in told]
 
     def _rearranged(
         self,
         at: Sequence[int],
-        hits: Sequence[Hit],
-        share: float,
+        found: Sequence[float],
         liked: Sequence[Sequence[tuple[str, float]]],
         rest: Floats,
         k: int,
     ) -> list[int]:
-        """Return which ``k`` hits to show, best first, by their whole scores and for variety."""
-        scores = [
-            hit.score * share + sum([value for _, value in said]) + rest.item(place)
-            for place, hit, said in zip(at, hits, liked, strict=True)
-        ]
+        """Return which ``k`` hits, worth what was ``found``, to show, best first, by all and for variety."""
         popular = self._popular.item
-        order = sorted([(-score, -popular(place), place) for score, place in zip(scores, at, strict=True)])
+        order = [
+            (-(score + sum([value for _, value in likes]) + rest.item(place)), -popular(place), place, each)
+            for each, (place, score, likes) in enumerate(zip(at, found, liked, strict=True))
+        ]
+        order.sort()
         del order[max(k, self.settings.pool) :]
-        best = [place for _, _, place in order]
-        chosen = self._varied(best, [-score for score, _, _ in order], k, self.settings.found_variety)
-        return [at.index(place) for place in chosen]
+        best = [place for _, _, place, _ in order]
+        chosen = self._varied(best, [-loss for loss, _, _, _ in order], k, self.settings.found_variety)
+        return [order[each][3] for each in chosen]
 
     def _interests(self, at: Sequence[int], profile: Mapping[str, float] | None) -> list[list[tuple[str, float]]]:
         """Return what a profile says of a few items, looked up from the items' side."""
@@ -224,7 +227,7 @@ class Recommender:
 
     def _choose(self, candidates: Ints, scores: Floats, k: int) -> list[int]:
         best = self._best(candidates, scores, max(k, self.settings.pool))
-        return self._varied(best, scores[best].tolist(), k, self.settings.variety)
+        return [best[each] for each in self._varied(best, scores[best].tolist(), k, self.settings.variety)]
 
     def _best(self, candidates: Ints, scores: Floats, n: int) -> list[int]:
         """Return the ``n`` best of the ascending ``candidates``; ties by popularity, then position."""
@@ -236,26 +239,31 @@ class Recommender:
         best: list[int] = candidates[order].tolist()
         return best
 
-    def _varied(self, best: list[int], values: list[float], k: int, variety: float) -> list[int]:
-        """Choose ``k`` of ``best``, worth ``values``, by maximal marginal relevance: good, but not alike."""
-        if variety == 0 or min(k, len(best)) <= 1:
-            return best[:k]
+    def _varied(self, best: Sequence[int], values: Sequence[float], k: int, variety: float) -> Sequence[int]:
+        """Choose ``k`` of ``best``, worth ``values``, by maximal marginal relevance: good, but not alike.
+
+        Return where in ``best`` they stand.
+        """
+        wanted = min(k, len(best))
+        if variety == 0 or wanted <= 1:
+            return range(wanted)
         rows = self.index.sketches(best)
         alike = rows @ rows.copy().T  # without the copy numpy sees a symmetric product, which takes twice as long
         scale = (1 - variety) / variety / max(abs(values[0]), abs(values[-1]), 1e-12)
         gains = [value * scale for value in values]
-        picked = [0]
+        latest, picked = 0, [0]
         nearest: list[float] = alike[0].tolist()
-        while len(picked) < min(k, len(best)):
-            gains[picked[-1]] = -math.inf
+        while True:
+            gains[latest] = -math.inf
             worth = [gain - near for gain, near in zip(gains, nearest, strict=True)]
-            picked.append(worth.index(max(worth)))
-            latest = alike[picked[-1]].tolist()
+            latest = worth.index(max(worth))
+            picked.append(latest)
+            if len(picked) == wanted:
+                return picked
             nearest = [
                 one if one > other else other  # noqa: FURB136 - max() takes thrice as long
-                for one, other in zip(nearest, latest, strict=True)
+                for one, other in zip(nearest, alike[latest].tolist(), strict=True)
             ]
-        return [best[choice] for choice in picked]
 
     def _fill(self, scores: Floats, barred: Flags | None, chosen: Sequence[int], k: int) -> list[int]:
         """Return the best of all the others, up to ``k`` in all: the popular ones, the disliked last."""
@@ -278,12 +286,8 @@ class Recommender:
 
 def _joined(hit: Hit, share: float, liked: Sequence[tuple[str, float]], rest: Sequence[Part]) -> Recommendation:
     """Return a score from what a search matched, what the follower likes, and the rest."""
-    parts = [
-        Part("query", term, value * share, "" if term in typed else typed) for term, value, typed in hit.matches
-    ]
-    parts += [Part("interest", term, value) for term, value in liked]
-    parts += rest
-    return Recommendation.of(hit.item_id, parts)
+    score = hit.score * share + sum([value for _, value in liked]) + sum([part.value for part in rest])
+    return Recommendation(hit.item_id, score, hit.matches, share, liked, rest)
 
 
 def _check_call(query: Sequence[str], k: int) -> None:

@@ -19,9 +19,8 @@ def reason(found: Recommendation, mode: str, shelf: Shelf, levels: tuple[str, ..
     """
     if mode == "new":
         return "新上架"
-    course_id, _, parts = found
-    used = shelf.words(course_id)
-    held = [(term, typed) for kind, term, value, typed in parts if kind == "query" and value > 0 and term in used]
+    used = shelf.words(found.item_id)
+    held = [(term, typed) for _, term, _, typed in found.matches if term in used]
     if not held:
         return _unsaid(found, shelf, levels)
     if levels:
@@ -52,10 +51,10 @@ def _said(held: Sequence[tuple[str, str]]) -> list[str]:
 
 def _unsaid(found: Recommendation, shelf: Shelf, levels: tuple[str, ...]) -> str:
     """Say why a course is there that uses none of the words asked for, if there were any."""
-    asked = [part.term for part in found.parts if part.kind == "query" and part.value > 0]
+    asked = [part.term for part in found.matches]
     if asked:
         return f"和「{shelf.spell(min(asked, key=levels.__contains__))}」沾点边"
-    if any(part.kind == "fresh" for part in found.parts):
+    if any(part.kind == "fresh" for part in found.rest):
         return "新上架，尝个鲜"
     return _strongest(found.reason, found.item_id, shelf)
 

@@ -18,11 +18,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from recsys.base import Item
+from recsys.base import Item, Part
 from recsys.index import Flags, Ints
 from recsys.search.fold import fold
-from recsys.search.postings import Match, Postings, Saying
-from recsys.search.scoring import Answer, Question, spread
+from recsys.search.postings import Answer, Breakdown, Postings, Saying, Shares
+from recsys.search.scoring import Question, matches, spread
 from recsys.search.spelling import Spelling
 from recsys.search.synonyms import Synonyms
 from recsys.search.understand import Wish, understand
@@ -35,7 +35,6 @@ PIECE_WEIGHT = 0.5
 REFINING = 0.5  # what "零基础" said by a course adds, beside its subject
 KEPT_BY_LIMITS = 0.5  # of the best course without limits: below it, nothing within the limits is an answer
 _REMEMBERED = 1_024
-_SAID = 16_384  # words of items, 250 bytes each: the first items of a word are shown again and again
 _SHORTEST_PHRASE = 4
 _MANY_NAMES = 200  # more new names than this, and looking for them costs as much as cutting again
 
@@ -49,21 +48,18 @@ class Facts:
     minutes: float
 
 
-@dataclass(slots=True, eq=False)
-class Hit:
-    """A course found, and its score; 0 when only limits were asked for.
-
-    ``told`` works out the matches, for many a course found is never shown.
-    """
+class Hit(NamedTuple):
+    """A course found, and its score; 0 when only limits were asked for. ``shares`` is what made the score."""
 
     item_id: str
     score: float
-    told: Callable[[], tuple[Match, ...]]
+    position: int
+    shares: Shares = ()
 
     @property
-    def matches(self) -> tuple[Match, ...]:
-        """What speaks for it, the greatest share first; the shares add up to the score to 1e-9."""
-        return self.told()
+    def matches(self) -> Sequence[Part]:
+        """The words asked for that speak for it, the strongest first; their values add up to the score to 1e-9."""
+        return matches(self.position, self.shares)
 
 
 class Found(NamedTuple):
@@ -97,13 +93,7 @@ class CourseSearch:
         levels = [each.level for each in known]
         self._levels = {name: np.array([level == name for level in levels], np.bool_) for name in set(levels)}
         self._all = np.ones(len(self.ids), np.bool_)
-        self.says = lru_cache(_SAID)(self._says)
         self.asked = lru_cache(_REMEMBERED)(self._read)
-
-    def _says(self, item_id: str, term: str) -> bool:
-        """Tell whether an item uses a word, as a whole or within a longer one; ``says`` is the same, remembered."""
-        cut = self.cuts.get(item_id)
-        return cut is not None and term in cut.terms
 
     def _read(self, subject: str) -> tuple[Asked, ...]:
         """Return the terms that a subject asks for; ``asked`` is the same, remembered for the next question."""
@@ -170,23 +160,28 @@ class CourseSearch:
         """Answer a wish with a subject, among the free positions (None for all)."""
         question = self._question(asked, wish.refining)
         best_of = partial(question.each if wish.several else question.best, k)
-        best, relaxed = self._limited(wish, best_of(free), free, best_of)
-        return Found(self._hits(spread(best, k) if wish.several else best, question), relaxed)
+        best, relaxed = self._limited(wish, question, free, best_of) if wish.limits else (best_of(free), ())
+        return Found(self._hits(spread(best, k) if wish.several else best), relaxed)
 
     def _limited(
-        self, wish: Wish, best: list[Answer], free: Flags | None, best_of: Callable[[Flags], list[Answer]]
-    ) -> tuple[list[Answer], tuple[str, ...]]:
+        self,
+        wish: Wish,
+        question: Question,
+        free: Flags | None,
+        best_of: Callable[[Flags | None], Sequence[Answer]],
+    ) -> tuple[Sequence[Answer], tuple[str, ...]]:
         """Return the answers within the limits of a wish, or within all but those named beside them.
 
-        ``best`` are those without limits; they stay where what keeps to them is worth much less.
+        Where what keeps to them is worth much less than the best without limits, they are all dropped.
         """
-        limits = wish.limits if best else ()
-        for dropped in _relaxations(limits) if limits else ():
+        if not (top := question.best(1, free)):
+            return (), ()
+        for dropped in _relaxations(wish.limits):
             within = self._within(wish, dropped)
             kept = best_of(within if free is None else within & free)
-            if kept and kept[0][0] <= KEPT_BY_LIMITS * best[0][0]:
+            if kept and kept[0][0] <= KEPT_BY_LIMITS * top[0][0]:
                 return kept, dropped
-        return best, limits
+        return best_of(free), wish.limits
 
     def allowed(self, wish: Wish) -> Flags:
         """Return which positions keep to every limit of a wish and are not what it is ``without``."""
@@ -198,9 +193,8 @@ class CourseSearch:
         asked = self.asked(wish.subject)
         if at is None or not asked:
             return None
-        question = self._question(asked, wish.refining)
-        answer = question.answer(at)
-        return self._hits([answer], question)[0] if answer else None
+        answer = self._question(asked, wish.refining).answer(at)
+        return self._hits([answer])[0] if answer else None
 
     def _free(self, wish: Wish, allow: Flags | None, exclude: Collection[str]) -> Flags:
         free = (self._all if allow is None else allow).copy()
@@ -216,8 +210,9 @@ class CourseSearch:
         phrase = wish.subject
         if len(phrase) < _SHORTEST_PHRASE:
             return None
+        said = ((Breakdown.of_word(phrase), 1.0),)
         positions = [at for at in self._labels.saying(phrase).tolist() if free[at]][:k]
-        hits = tuple(Hit(self.ids[at], 1.0, lambda: (Match(phrase, 1.0, phrase),)) for at in positions)
+        hits = tuple(Hit(self.ids[at], 1.0, at, said) for at in positions)
         return Found(hits) if hits else None
 
     def _by_limits(self, wish: Wish, free: Flags, k: int) -> Found:
@@ -230,7 +225,7 @@ class CourseSearch:
         if not wish.limits:
             return Found(())
         positions = np.flatnonzero(free & self._within(wish, ()))[:k]
-        return Found(tuple(Hit(self.ids[at], 0.0, tuple) for at in positions.tolist()))
+        return Found(tuple(Hit(self.ids[at], 0.0, at) for at in positions.tolist()))
 
     def _within(self, wish: Wish, dropped: Collection[str]) -> Flags:
         kept = self._all.copy()
@@ -247,12 +242,14 @@ class CourseSearch:
 
     def _question(self, asked: Iterable[Asked], refining: Sequence[str]) -> Question:
         """Return what the items say of each thing asked for, and of the level words."""
+        if not refining:
+            return Question(self._sayings(asked), (), len(self.ids))
         sharper = [Asked(word, REFINING, word, word) for word in refining if word in self._postings.term_ids]
         return Question(self._sayings(asked), self._sayings(sharper), len(self.ids))
 
-    def _hits(self, answers: Iterable[Answer], question: Question) -> tuple[Hit, ...]:
-        ids, matches = self.ids, question.matches
-        return tuple([Hit(ids[at], -loss, partial(matches, at, shares)) for loss, at, shares in answers])
+    def _hits(self, answers: Iterable[Answer]) -> tuple[Hit, ...]:
+        ids = self.ids
+        return tuple([Hit(ids[at], -loss, at, shares) for loss, at, shares in answers])
 
 
 def _top(limit: float | None) -> float:

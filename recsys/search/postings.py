@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys.base import Part
 from recsys.index import Flags, Floats, Ints
 from recsys.search.wording import PAIR_MARK, Asked
 
@@ -44,73 +45,32 @@ class Counted(Protocol):
         """The number of its words."""
 
 
-class Match(NamedTuple):
-    """A word that speaks for a course, and its share of the score. ``typed`` is what the follower wrote for it."""
-
-    term: str
-    share: float
-    typed: str
-
-    @property
-    def corrected(self) -> bool:
-        """Tell whether the follower wrote something else: 数剧分析 for 数据分析, 幻灯片 for PPT."""
-        return self.term not in self.typed
-
-
 @dataclass(frozen=True, slots=True, eq=False)
-class Saying:
-    """What the items say of one thing ``typed``: for each position, ascending, its share of the score.
+class Breakdown:
+    """Which words make up the shares of a saying: ``says`` names them, ``typed`` is what the follower wrote.
 
-    ``points`` are how well it is said: 1 in passing, 2 where it counts; of mere pairs of characters as many as are
-    said where it counts. ``faint`` tells that there are zeros among them. ``ranked`` are the positions that answer
-    by this saying alone, best first, ``first`` some of them with their shares. ``says``, ``starts``, ``owners`` and
-    ``values`` take the shares apart again; ``known`` keeps the parts of ``_KNOWN`` positions at most, 25 kB.
+    The items at ``positions`` have their ``values`` from ``starts`` on, each of the word that ``owners`` numbers.
+    ``known`` keeps the parts of ``_KNOWN`` positions at most, 25 kB.
     """
 
     typed: str
     says: tuple[str, ...]
     positions: Ints
-    shares: Floats
-    points: Points
-    faint: bool
-    ranked: Ints
-    first: Sequence[tuple[int, float]]
     starts: NDArray[np.int32]
     owners: NDArray[np.int16]
     values: Floats
-    known: dict[int, Sequence[Match]] = field(default_factory=dict)
+    known: dict[int, Sequence[Part]] = field(default_factory=dict)
 
-    def at(self, chosen: Ints) -> Floats:
-        """Return the share of each chosen position, zeros where nothing is said."""
-        places, said = self._places(chosen)
-        return self.shares.take(places, mode="clip") * said
+    @classmethod
+    def of_word(cls, word: str) -> Breakdown:
+        """Return the breakdown of whatever one word alone speaks for, typed as it is."""
+        none = np.empty(0)
+        return cls(word, (word,), none.astype(np.intp), none.astype(np.int32), none.astype(np.int16), none)
 
-    def at_said(self, chosen: Ints) -> Floats:
-        """Return the share of each chosen position, at all of which something is said."""
-        return self.shares[self.positions.searchsorted(chosen)]
-
-    def points_at(self, chosen: Ints) -> Points:
-        """Return the points of each chosen position, zeros where nothing is said."""
-        places, said = self._places(chosen)
-        return self.points.take(places, mode="clip") * said
-
-    def top(self, count: int, free: Flags | None) -> Sequence[tuple[int, float]]:
-        """Return the ``count`` best free positions that answer by this saying alone, each with its share."""
-        if free is None and count <= _FIRST:
-            return self.first[:count]
-        best = self.ranked if free is None else self._free(count, free)
-        return list(zip(best[:count].tolist(), self.at_said(best[:count]).tolist(), strict=True))
-
-    def _free(self, count: int, free: Flags) -> Ints:
-        """Return the free positions of ``ranked``, at least ``count`` of them if there are as many."""
-        ranked = self.ranked[: _NEAR * count]
-        best = ranked[free[ranked]]
-        return best if len(best) >= count or len(ranked) == len(self.ranked) else self.ranked[free[self.ranked]]
-
-    def matches(self, position: int, share: float) -> Sequence[Match]:
-        """Return what each word adds to the ``share`` of a position where something is said."""
+    def matches(self, position: int, share: float) -> Sequence[Part]:
+        """Return what each word adds to the ``share`` of a position where something is said, the most first."""
         if self.says.count(self.says[0]) == len(self.says):  # one word and its pairs of characters
-            return (Match(self.says[0], share, self.typed),)
+            return (self._part(self.says[0], share),)
         matches = self.known.get(position)
         if matches is None:
             matches = self._matches(position)
@@ -118,18 +78,76 @@ class Saying:
                 self.known[position] = matches
         return matches
 
-    def _matches(self, position: int) -> Sequence[Match]:
+    def _matches(self, position: int) -> Sequence[Part]:
         place = self.positions.searchsorted(position)
         span = slice(self.starts[place], self.starts[place + 1])
         sums: dict[str, float] = {}
         for owner, value in zip(self.owners[span].tolist(), self.values[span].tolist(), strict=True):
             word = self.says[owner]
             sums[word] = sums[word] + value if word in sums else value
-        return [Match(word, share, self.typed) for word, share in sums.items() if share > 0]
+        return sorted([self._part(word, share) for word, share in sums.items() if share > 0], key=by_share)
 
-    def _places(self, chosen: Ints) -> tuple[Ints, Flags]:
+    def _part(self, word: str, share: float) -> Part:
+        return Part("query", word, share, "" if word in self.typed else self.typed)
+
+
+# What several sayings add to one score, each with the words that make it up.
+Shares = tuple[tuple[Breakdown, float], ...]
+# Minus its score, its position, and what the score is made of: sorted, the best come first.
+Answer = tuple[float, int, Shares]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Saying:
+    """What the items say of one thing typed: for each position, ascending, its share of the score.
+
+    ``points`` are how well it is said: 1 in passing, 2 where it counts; of mere pairs of characters as many as are
+    said where it counts. ``faint`` tells that there are zeros among them. ``ranked`` are the positions that answer
+    by this saying alone, best first, ``first`` some of these answers. ``words`` takes the shares apart again.
+    """
+
+    positions: Ints
+    shares: Floats
+    points: Points
+    faint: bool
+    ranked: Ints
+    first: Sequence[Answer]
+    words: Breakdown
+
+    def at_said(self, chosen: Ints) -> Floats:
+        """Return the share of each chosen position, at all of which something is said."""
+        return self.shares.take(self.positions.searchsorted(chosen))
+
+    def points_at(self, chosen: Ints) -> Points:
+        """Return the points of each chosen position, zeros where nothing is said."""
         places = self.positions.searchsorted(chosen)
-        return places, self.positions.take(places, mode="clip") == chosen
+        said = self.positions.take(places, mode="clip") == chosen
+        points: Points = self.points.take(places, mode="clip") * said
+        return points
+
+    def top(self, count: int, free: Flags | None) -> Sequence[Answer]:
+        """Return the ``count`` best answers by this saying alone at free positions."""
+        if free is None and count <= _FIRST:
+            return self.first[:count]
+        best = (self.ranked if free is None else self._free(count, free))[:count]
+        return _answers(best, self.at_said(best), self.words)
+
+    def _free(self, count: int, free: Flags) -> Ints:
+        """Return the free positions of ``ranked``, at least ``count`` of them if there are as many."""
+        ranked = self.ranked[: _NEAR * count]
+        best = ranked[free[ranked]]
+        return best if len(best) >= count or len(ranked) == len(self.ranked) else self.ranked[free[self.ranked]]
+
+
+def _answers(positions: Ints, shares: Floats, words: Breakdown) -> list[Answer]:
+    """Return the answers of positions of which one saying alone speaks."""
+    told = zip(positions.tolist(), shares.tolist(), strict=True)
+    return [(-share, position, ((words, share),)) for position, share in told]
+
+
+def by_share(part: Part) -> tuple[float, str, str]:
+    """Return what sorts the greatest share first."""
+    return -part.value, part.term, part.typed
 
 
 class Postings:
@@ -169,18 +187,22 @@ class Postings:
         answers = (points >= SAID).nonzero()[0]
         answers = answers[(-shares[answers]).argsort(kind="stable")]
         first = answers[:_FIRST]
-        return Saying(
+        words = Breakdown(
             typed=asked[0].typed,
             says=tuple(each.says for each in asked),
+            positions=places,
+            starts=np.append(starts, len(values)).astype(np.int32),
+            owners=owners.astype(np.int16),
+            values=values,
+        )
+        return Saying(
             positions=places,
             shares=shares,
             points=points,
             faint=not points.all(),
             ranked=places[answers],
-            first=list(zip(places[first].tolist(), shares[first].tolist(), strict=True)),
-            starts=np.append(starts, len(values)).astype(np.int32),
-            owners=owners.astype(np.int16),
-            values=values,
+            first=_answers(places[first], shares[first], words),
+            words=words,
         )
 
     def _span(self, term: str) -> slice:

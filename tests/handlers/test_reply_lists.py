@@ -52,10 +52,13 @@ def reason_said_slowly(found, mode, shelf, levels):
     return f"这门讲「{shelf.spell(held[0].term)}」"
 
 
-def random_parts(rng):
+def found_by(course_id, *matches):
+    return Recommendation(course_id, 1.0, matches, 0.5, rest=(Part("popular", "", 0.1),))
+
+
+def random_matches(rng):
     terms = rng.sample(WORDS, rng.randrange(6))
-    asked = [Part("query", term, rng.choice((0.5, 0.5, 0.0)), rng.choice(("", "", *WORDS))) for term in terms]
-    return (*asked, Part("popular", "", 0.1))
+    return [Part("query", term, 0.5, rng.choice(("", "", *WORDS))) for term in terms]
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -65,12 +68,12 @@ def test_the_reason_is_what_a_slow_reference_says(seed):
         said = {("C1", word) for word in WORDS if rng.random() < 0.7}
         spelling = {"python": rng.choice(("Python", "PYTHON"))} if rng.random() < 0.5 else {}
         shelf, levels = a_shelf(said, spelling), rng.choice(LEVELS)
-        found, mode = Recommendation.of("C1", random_parts(rng)), rng.choice(("find", "find", "new"))
+        found, mode = found_by("C1", *random_matches(rng)), rng.choice(("find", "find", "new"))
         assert reason(found, mode, shelf, levels) == reason_said_slowly(found, mode, shelf, levels)
 
 
 def test_a_catalogue_that_spells_a_word_otherwise_is_followed_at_once():
-    found = Recommendation.of("C1", [Part("query", "python", 1.0)])
+    found = found_by("C1", Part("query", "python", 1.0))
     before, after = (a_shelf({("C1", "python")}, {"python": word}) for word in ("python", "Python"))
     assert reason(found, "find", before) == "因为你提到「python」"
     assert reason(found, "find", after) == "因为你提到「Python」"
@@ -78,10 +81,10 @@ def test_a_catalogue_that_spells_a_word_otherwise_is_followed_at_once():
 
 def test_the_same_words_are_no_reason_for_a_course_that_does_not_use_them():
     shelf = a_shelf({("C1", "健康"), ("C1", "饮食")}, {})
-    parts = [Part("query", "饮食", 0.9), Part("query", "健康", 0.8)]
-    assert reason(Recommendation.of("C1", parts), "find", shelf) == "因为你提到「饮食」「健康」"
-    assert reason(Recommendation.of("C2", parts), "find", shelf) == "和「饮食」沾点边"
-    assert reason(Recommendation.of("C1", parts), "find", shelf, ("饮食",)) == "因为你提到「健康」「饮食」"
+    matches = [Part("query", "饮食", 0.9), Part("query", "健康", 0.8)]
+    assert reason(found_by("C1", *matches), "find", shelf) == "因为你提到「饮食」「健康」"
+    assert reason(found_by("C2", *matches), "find", shelf) == "和「饮食」沾点边"
+    assert reason(found_by("C1", *matches), "find", shelf, ("饮食",)) == "因为你提到「健康」「饮食」"
 
 
 @pytest.mark.parametrize("title", ["瑜伽", "a<b>c & ]]>", "Python《一》"])

@@ -222,6 +222,9 @@ def test_what_was_found_is_told_in_parts_that_sum_to_the_score(board, searched, 
         rest = recommender.explain(one.item_id, (), profile)
 
         assert sum(part.value for part in one.parts) == pytest.approx(one.score, abs=1e-9)
+        assert one.shares().keys() == {part.kind for part in one.parts}
+        for kind, share in one.shares().items():
+            assert share == pytest.approx(sum(part.value for part in one.parts if part.kind == kind), abs=1e-9)
         assert alone.score == pytest.approx(one.score, abs=1e-9)
         assert {part[:2] for part in one.parts if part.kind != "query"} == {part[:2] for part in rest.parts}
 

@@ -9,7 +9,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from recsys.search.course_search import CourseSearch, Facts, Match
+from recsys.base import Part
+from recsys.search.course_search import CourseSearch, Facts
 from recsys.search.synonyms import Synonyms
 from recsys.search.understand import Wish, understand
 from tests.recsys.builders import an_item
@@ -47,8 +48,8 @@ def told(search: CourseSearch, wish: Wish | str, **how) -> list[tuple]:
 def test_shares_add_up_to_the_score_for_every_query(sample) -> None:
     for query in queries():
         for hit in sample.search(query.text).hits:
-            assert math.isclose(sum(match.share for match in hit.matches), hit.score, rel_tol=0, abs_tol=1e-9)
-            assert all(match.share > 0 for match in hit.matches)
+            assert math.isclose(sum(match.value for match in hit.matches), hit.score, rel_tol=0, abs_tol=1e-9)
+            assert all(match.value > 0 for match in hit.matches)
 
 
 def test_scores_fall_and_no_course_comes_twice(sample) -> None:
@@ -64,7 +65,6 @@ def test_a_correction_is_told(sample) -> None:
 
     assert hit.matches[0].term == "数据分析"
     assert hit.matches[0].typed == "数剧分析"
-    assert hit.matches[0].corrected
 
 
 def test_slips_are_put_right_near_the_start_of_a_text_only(sample) -> None:
@@ -75,9 +75,7 @@ def test_slips_are_put_right_near_the_start_of_a_text_only(sample) -> None:
 
 
 def test_a_word_typed_well_is_not_called_a_correction(sample) -> None:
-    assert not any(
-        match.corrected and match.term in "数据分析" for match in sample.search("数据分析").hits[0].matches
-    )
+    assert not any(match.typed and match.term in "数据分析" for match in sample.search("数据分析").hits[0].matches)
 
 
 def test_a_synonym_counts_less_than_the_word_itself(shelf) -> None:
@@ -85,7 +83,7 @@ def test_a_synonym_counts_less_than_the_word_itself(shelf) -> None:
 
     assert exact.item_id == other.item_id == "E"
     assert other.score < exact.score
-    assert other.matches == (Match("ppt", other.score, "幻灯片"),)
+    assert other.matches == (Part("query", "ppt", other.score, "幻灯片"),)
 
 
 @pytest.mark.parametrize("text", ["C", "c语言", "C#"])

@@ -10,7 +10,7 @@ import pytest
 
 from recsys.search.course_search import CourseSearch
 from recsys.search.postings import Postings
-from recsys.search.scoring import REPEATED, spread
+from recsys.search.scoring import EACH, REPEATED, spread
 from recsys.search.understand import understand
 from tests.recsys.search.report import catalogue, queries
 
@@ -46,12 +46,31 @@ def test_the_best_are_the_best_of_all(crowd, seed) -> None:
         allow = np.array([rng.random() < 0.5 for _ in crowd.ids]) if rng.random() < 0.5 else None
         k = rng.choice((1, 5, 20, 50))
 
-        found = [(hit.item_id, hit.score) for hit in crowd.search(wish, allow=allow, k=k).hits]
+        found = [(hit.item_id, hit.score, hit.matches) for hit in crowd.search(wish, allow=allow, k=k).hits]
 
         free = [item_id for at, item_id in enumerate(crowd.ids) if allow is None or allow[at]]
         every = [hit for item_id in free if (hit := crowd.hit(item_id, wish))]
         best = sorted(every, key=lambda hit: (-hit.score, hit.item_id))[:k]
-        assert found == [(hit.item_id, hit.score) for hit in best], text
+        assert found == [(hit.item_id, hit.score, hit.matches) for hit in best], text
+        assert all(sum(match.value for match in matches) == pytest.approx(score) for _, score, matches in found)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_several_are_chosen_among_the_best_of_all_and_the_best_of_each(crowd, seed) -> None:
+    rng = Random(seed)
+    for text in questions(rng, 40):
+        wish = replace(understand(text), levels=frozenset(), without=())
+        asked = crowd.asked(wish.subject)
+        if not asked:
+            continue
+        question = crowd._question(asked, wish.refining)
+        free = np.array([rng.random() < 0.5 for _ in crowd.ids]) if rng.random() < 0.5 else None
+        k = rng.choice((1, 2, 5, 12))
+        every = [each for at in range(len(crowd.ids)) if free is None or free[at] if (each := question.answer(at))]
+        alone = [saying.top(EACH, free) for saying in question._subjects]
+        wanted = {at for top in alone for _, at, _ in top} if len(alone) > 1 else set()
+
+        assert [*question.each(k, free)] == sorted({*sorted(every)[: 2 * k], *(e for e in every if e[1] in wanted)})
 
 
 def test_what_is_remembered_of_one_question_never_answers_another(tokenizer, sample) -> None:
@@ -75,28 +94,28 @@ def test_what_is_kept_of_a_saying_is_bounded(crowd) -> None:
     shares = dict(zip(saying.positions.tolist(), saying.shares.tolist(), strict=True))
 
     for position, share in [*shares.items(), *shares.items()]:
-        assert sum(match.share for match in saying.matches(position, share)) == pytest.approx(share)
-    assert len(saying.known) <= 64
+        assert sum(match.value for match in saying.words.matches(position, share)) == pytest.approx(share)
+    assert len(saying.words.known) <= 64
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_each_thing_asked_for_gets_its_turn(seed) -> None:
     rng = Random(seed)
     for _ in range(200):
-        rows = rng.randint(1, 4)
+        things = "abcd"[: rng.randint(1, 4)]
         shares = [
-            tuple(rng.choice((0.0, 1.5, rng.random())) for _ in range(rows)) for _ in range(rng.randint(0, 12))
+            tuple((thing, share) for thing in things if (share := rng.choice((0.0, 1.5, rng.random()))))
+            for _ in range(rng.randint(0, 12))
         ]
-        answers = sorted((-sum(each), at, each) for at, each in enumerate(shares) if any(each))
+        answers = sorted((-sum(share for _, share in each), at, each) for at, each in enumerate(shares) if each)
 
         assert spread(answers, 5) == plainly_spread(answers, 5)
 
 
 def plainly_spread(answers, k):
     left, chosen = list(answers), []
-    worth = [1.0] * (len(left[0][2]) if left else 0)
     while left and len(chosen) < k:
-        worths = [sum(share * each for share, each in zip(answer[2], worth, strict=True)) for answer in left]
+        shown = [thing for _, _, shares in chosen for thing, _ in shares]
+        worths = [sum(share * REPEATED ** shown.count(thing) for thing, share in answer[2]) for answer in left]
         chosen.append(left.pop(worths.index(max(worths))))
-        worth = [each * REPEATED if share else each for share, each in zip(chosen[-1][2], worth, strict=True)]
     return chosen
