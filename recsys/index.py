@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, TypeVar
 
@@ -24,7 +23,6 @@ from recsys.text import Tokenizer, normalise
 FIELD_WEIGHTS: Mapping[str, float] = {"title": 4.0, "tags": 4.0, "category": 2.0, "subtitle": 2.0, "text": 1.0}
 PIECE_WEIGHT = 0.5
 SKETCH_BITS = 128  # similarities of sketches are off by about 1/sqrt(128) = 0.09; enough to tell variety
-_REMEMBERED = 4_096  # rows by term, 3 kB each: the best items of a word are looked at again and again
 _MANY_NEW_NAMES = 200  # more than this and looking for each in every text costs as much as cutting again
 
 Floats = NDArray[np.float64]
@@ -63,7 +61,6 @@ class CourseIndex:
         self.analysed, self.tokenizer, self.names = analysed, tokenizer, names  # for the next build
         self._weights = weights
         self._said = [analysed[item_id].terms for item_id in ids]
-        self._said_at = lru_cache(_REMEMBERED)(self._row)
 
     @classmethod
     def build(cls, items: Iterable[Item], tokenizer: Tokenizer, previous: CourseIndex | None = None) -> CourseIndex:
@@ -125,17 +122,18 @@ class CourseIndex:
     ) -> list[list[tuple[str, float]]]:
         """Return for each position the terms of ``wanted`` that it says, its weight times theirs and ``scale``.
 
-        They come in the order of ``wanted``.
+        They come in the order of their numbers.
         """
-        scaled = [(term, weight * scale) for term, weight in wanted.items()]
-        return [
-            [(term, weight * said[term]) for term, weight in scaled if term in said]
-            for said in map(self._said_at, positions)
-        ]
-
-    def _row(self, position: int) -> dict[str, float]:
-        """Return a row by term; ``_said_at`` is the same, remembered."""
-        return dict(self.row(position))
+        weights, common = self._weights, frozenset(wanted).intersection
+        number, value = weights.term_ids.__getitem__, weights.by_row.item
+        found = []
+        for position in positions:
+            terms, start = self._said[position], weights.row_starts[position]
+            said: Collection[str] = common(terms)
+            if len(said) > 1:
+                said = sorted(said, key=number)
+            found.append([(term, wanted[term] * scale * value(start + terms.index(term))) for term in said])
+        return found
 
     def terms_of(self, item_id: str, limit: int = 20) -> tuple[tuple[str, float], ...]:
         """Return the item's ``limit`` weightiest terms, heaviest first; nothing for an unknown item."""
