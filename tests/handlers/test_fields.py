@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from handlers.chat.answers import clean
 from handlers.chat.robot import KNOWN_TAGS, LIST, Unreadable, read_fields
 
 NAMES = st.sampled_from(["ToUserName", "Content", "MsgId", "Event", "CreateTime", "Unheard", "_a", "a-b", "1a", ""])
@@ -35,7 +36,7 @@ BODIES = st.builds(
 def by_a_parser(text: str) -> dict[str, str] | None:
     """Return the fields as a general parser sees them; None for what is no XML, or names a field twice."""
     try:
-        children = [each for each in ET.fromstring(text.replace("\x01", "").encode()) if each.tag in KNOWN_TAGS]
+        children = [each for each in ET.fromstring(clean(text).encode()) if each.tag in KNOWN_TAGS]
     except ET.ParseError:
         return None
     fields = {each.tag: each.text or "" for each in children}
