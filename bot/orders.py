@@ -29,6 +29,7 @@ from bot.errors import (
     TradeNoUsed,
     ZhikeError,
 )
+from bot.invoicing import TAIL
 from bot.models import (
     Attempt,
     AttemptState,
@@ -118,8 +119,14 @@ class Merchant:
 
 
 def new_order_no(now: datetime) -> str:
-    """Return a number nobody can guess: the day for people, fifty random bits for the rest."""
-    return f"ZK{now:%y%m%d}" + "".join(secrets.choice(ALPHABET) for _ in range(10))
+    """Return a number nobody can guess: the day for people, some fifty random bits for the rest.
+
+    Its last ``TAIL`` characters name it in a chat: with a digit among them they are no word of a subject.
+    """
+    while True:
+        secret = "".join(secrets.choice(ALPHABET) for _ in range(10))
+        if any(map(str.isdigit, secret[-TAIL:])):
+            return f"ZK{now:%y%m%d}{secret}"
 
 
 def next_query(attempt: Attempt, now: datetime) -> datetime:
