@@ -18,7 +18,7 @@ _BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 _TAG = re.compile(r"<\s*(/?)\s*([A-Za-z][A-Za-z0-9]*)([^<>]*)(>?)")
 _ATTRIBUTE = re.compile(r"""\s+([A-Za-z-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 _ATTRIBUTES = frozenset({"href", "data-miniprogram-appid", "data-miniprogram-path"})
-_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
+_ILLEGAL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
 
 
 class Slip(ValueError):

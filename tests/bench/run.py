@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+from run import FAST, take_compiled
 from tests.bench import material
 from tests.wire import Account
 
@@ -36,6 +37,8 @@ LABELS = {
 }
 COLUMNS = ("msg/s", "CPU us/msg", "msg/s/core", "x hello", "p50 ms", "p99 ms", "errors")
 ACCOUNT = Account()
+COMPILED = take_compiled()
+CODE = (FAST, material.ROOT) if COMPILED else (material.ROOT,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +91,9 @@ class Tally:
 @contextmanager
 def started(name: str, folder: Path) -> Iterator[Server]:
     """Run a server in a process of its own until the block ends."""
-    command = [sys.executable, "-m", "tests.bench.servers", name, str(folder)]
-    with subprocess.Popen(command, cwd=material.ROOT, stdout=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, "-P", "-m", "tests.bench.servers", name, str(folder)]
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, CODE))}
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             line = process.stdout.readline()
@@ -230,7 +234,9 @@ def main() -> None:
         servers = [stack.enter_context(started(name, folder)) for name in LABELS]
         pin(servers)
         figures = measure(servers, options.seconds, options.rounds)
-    sys.stdout.write(f"{table(figures)}\nmedian (min-max) of {options.rounds} rounds of {options.seconds:g} s\n")
+    form = "compiled" if COMPILED else "as plain Python"
+    rounds = f"{options.rounds} rounds of {options.seconds:g} s"
+    sys.stdout.write(f"{table(figures)}\nmedian (min-max) of {rounds}; Zhike ran {form}\n")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-FLOORS = ("recsys", "bot", "handlers", "run")  # from the cellar to the door
+FLOORS = ("recsys", "bot", "handlers", "run", "setup")  # from the cellar to the door, and who builds
 MAY_NAME_THE_SIMULATOR = {"handlers/cli/demo.py"}
 
 

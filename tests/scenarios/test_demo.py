@@ -103,7 +103,7 @@ def test_an_edit_of_the_texts_in_the_demo_stays_in_its_own_folder(tmp_path):
         texts.write_text('[texts]\nthanks = "试出来的一句"\n', "utf-8")
         told = subprocess.run(
             [sys.executable, "run.py", "--config", settings, "texts", "preview"],
-            cwd=HOUSE,
+            cwd=Path(__file__).parents[2],
             check=True,
             capture_output=True,
             text=True,
