@@ -533,13 +533,13 @@ class Suggestions:
             return Profile(half_life_days=half_life)
         return Profile.from_json(text, half_life_days=half_life)
 
-    def mention(self, tx: Book, openid: str, profile: Profile, words: Sequence[str], now: datetime) -> None:
+    def mention(self, book: Book, openid: str, profile: Profile, words: Sequence[str], now: datetime) -> None:
         """Learn from words that somebody wrote."""
-        event = tx.events.add(openid, Signal.MENTION.value, now, detail=" ".join(words))
+        event = book.events.add(openid, Signal.MENTION.value, now, detail=" ".join(words))
         profile.ask(words, now.timestamp())
-        tx.interests.put(openid, profile.to_json(), event, now)
+        book.interests.put(openid, profile.to_json(), event, now)
 
-    def refuse(self, tx: Book, openid: str, profile: Profile, things: Sequence[str], now: datetime) -> None:
+    def refuse(self, book: Book, openid: str, profile: Profile, things: Sequence[str], now: datetime) -> None:
         """Learn that somebody wants nothing of these things, until they ask for them again.
 
         Only what courses are about; never what else somebody may be tired of.
@@ -550,37 +550,39 @@ class Suggestions:
         words = [word for word in words if profile.forget(word) or word in self.shelf.subjects]
         if known or words:
             profile.refuse(known, words, now.timestamp())
-            event = tx.events.add(openid, "refuse", now, detail=" ".join(dict.fromkeys((*known, *words))))
-            tx.interests.put(openid, profile.to_json(), event, now)
+            event = book.events.add(openid, "refuse", now, detail=" ".join(dict.fromkeys((*known, *words))))
+            book.interests.put(openid, profile.to_json(), event, now)
 
-    def take_back_dislike(self, tx: Book, openid: str, profile: Profile, course: Course, now: datetime) -> None:
+    def take_back_dislike(self, book: Book, openid: str, profile: Profile, course: Course, now: datetime) -> None:
         """Learn the opposite of a dislike that was none, so that the profile is as it was."""
-        event = tx.events.add(openid, "undo", now, course_id=course.course_id)
+        event = book.events.add(openid, "undo", now, course_id=course.course_id)
         opposite = {term: -weight for term, weight in self._terms(course).items()}
         profile.learn(Signal.DISLIKE, opposite, now.timestamp())
-        tx.interests.put(openid, profile.to_json(), event, now)
+        book.interests.put(openid, profile.to_json(), event, now)
 
-    def touch(self, tx: Book, openid: str, profile: Profile, signal: Signal, course: Course, now: datetime) -> None:
+    def touch(
+        self, book: Book, openid: str, profile: Profile, signal: Signal, course: Course, now: datetime
+    ) -> None:
         """Learn from what somebody did with a course."""
-        event = tx.events.add(openid, signal.value, now, course_id=course.course_id)
+        event = book.events.add(openid, signal.value, now, course_id=course.course_id)
         profile.learn(signal, self._terms(course), now.timestamp())
-        tx.interests.put(openid, profile.to_json(), event, now)
+        book.interests.put(openid, profile.to_json(), event, now)
         if signal is not Signal.DISLIKE:
-            self._count(tx, signal, course.course_id, now)
+            self._count(book, signal, course.course_id, now)
         if signal is Signal.CLICK and course.course_id in self.shelf.fresh:
-            tx.trials.take(course.course_id)
+            book.trials.take(course.course_id)
 
-    def shown(self, tx: Book, openid: str, found: Sequence[Recommendation], now: datetime) -> None:
+    def shown(self, book: Book, openid: str, found: Sequence[Recommendation], now: datetime) -> None:
         """Note a list that a follower is shown, with what each score was made of, for training to learn from.
 
         The shares are noted as the fixed weights would have them, so that what was learnt is not learnt on top of.
         """
         told = [(each.item_id, each.shares()) for each in found]
         detail = "\n".join([_logged(item_id, shares, self._factors) for item_id, shares in told])
-        tx.events.add(openid, "impression", now, detail=detail)
+        book.events.add(openid, "impression", now, detail=detail)
         for item_id, shares in told:
             if "fresh" in shares:
-                tx.trials.show(item_id)
+                book.trials.show(item_id)
 
     def bought(self, tx: Tx, openid: str, course: Course, now: datetime) -> None:
         """Learn from a purchase; the observer of ``Orders``."""
@@ -596,11 +598,11 @@ class Suggestions:
         terms = index.terms_of(course.course_id, TERMS_OF_A_COURSE)
         return {term: weight for term, weight in terms if term not in NO_INTEREST}
 
-    def _count(self, tx: Book, signal: Signal, course_id: str, now: datetime) -> None:
-        kept = tx.popularity.get(course_id)
+    def _count(self, book: Book, signal: Signal, course_id: str, now: datetime) -> None:
+        kept = book.popularity.get(course_id)
         counts = Popularity.from_dict({course_id: kept} if kept else {}, self._settings.popularity_half_life_days)
         counts.add(course_id, signal, now.timestamp())
-        tx.popularity.put(course_id, *counts.to_dict()[course_id])
+        book.popularity.put(course_id, *counts.to_dict()[course_id])
 
     def recount(self, tx: Tx) -> int:
         """Count popularity anew from the events; returns how many were counted."""

@@ -99,7 +99,7 @@ class _Rule:
             if told is None:
                 continue
             _merge(learned, told)
-            if "said" in self.pattern.groupindex:
+            if "said" in self.pattern.groupindex and match["said"]:
                 _merge(learned, {"refining": (match["said"],)})
             kept.append(text[at : match.start()])
             at = match.end()

@@ -146,6 +146,11 @@ def test_level_words_sharpen_but_do_not_find(shelf) -> None:
     assert found(shelf, "excel入门")[0] == "A"
 
 
+def test_a_level_word_alone_finds_the_courses_of_that_level(shelf) -> None:
+    assert found(shelf, "中级") == ["C", "E"]
+    assert found(shelf, "有难度的") == ["B"]
+
+
 def test_a_word_in_passing_is_no_evidence(shelf) -> None:
     assert found(shelf, "仓库") == []
 

@@ -217,6 +217,13 @@ def test_a_level_word_that_courses_say_too_is_kept_to_sharpen_the_order() -> Non
     assert (wish.subject, wish.refining, wish.levels) == ("英语", ("零基础",), EASY)
 
 
+@pytest.mark.parametrize(
+    ("text", "level"), [("中级", "进阶"), ("提高班", "进阶"), ("高阶的", "高级"), ("有难度的", "高级")]
+)
+def test_a_level_word_that_courses_do_not_say_is_a_limit_and_nothing_else(text, level) -> None:
+    assert understand(text) == Wish(levels=frozenset({level}))
+
+
 def test_everything_at_once() -> None:
     wish = understand("想学零基础的Excel和PPT，不要直播，100块以内，两小时以内")
 
