@@ -31,7 +31,8 @@ fast: $(READY)  ## compile what every message passes through: needs a C compiler
 test-fast: fast  ## the stories, told to the compiled code
 	COMPILED=1 $(BIN)/pytest -q tests/scenarios
 
-bench: $(READY)  ## messages per second per core beside WeRoBot's echo and a bare Tornado handler
+bench: $(READY)  ## messages per second per core beside WeRoBot's echo and a bare Tornado handler; compiled where it can be
+	-$(BIN)/python setup.py
 	$(BIN)/python -m tests.bench.run
 	$(BIN)/python -m tests.bench.recommend
 

@@ -65,6 +65,9 @@ def main() -> None:
     from mypyc.build import mypycify  # noqa: PLC0415 - only who compiles needs these
     from setuptools import setup  # noqa: PLC0415
 
+    if STAMP.is_file() and STAMP.read_text("ascii") == fingerprint():
+        sys.stdout.write("编译过的就是现在的代码，不用再编译\n")
+        return
     check_tools()
     shutil.rmtree(FAST, ignore_errors=True)
     for floor in FLOORS:
