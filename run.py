@@ -16,6 +16,7 @@ PACKAGES = (
     "cryptography",
     "jieba",
     "numpy",
+    "orjson",
     "regex",
     "segno",
     "sklearn",
