@@ -69,14 +69,17 @@ def main() -> None:
         sys.stdout.write("编译过的就是现在的代码，不用再编译\n")
         return
     check_tools()
-    shutil.rmtree(FAST, ignore_errors=True)
+    making = FAST.with_name("making")  # a server that runs the former copy keeps it until the new one is ready
+    shutil.rmtree(making, ignore_errors=True)
     for floor in FLOORS:
-        shutil.copytree(HERE / floor, FAST / floor, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(HERE / floor, making / floor, ignore=shutil.ignore_patterns("__pycache__"))
     for beside in ("config.toml", "data"):
-        (FAST / beside).symlink_to(HERE / beside)
-    os.chdir(FAST)
+        (making / beside).symlink_to(HERE / beside)
+    os.chdir(making)
     modules = mypycify(["--ignore-missing-imports", *COMPILED], opt_level="3")
     setup(name="zhike", ext_modules=modules, script_args=["--quiet", "build_ext", "--inplace"])
+    shutil.rmtree(FAST, ignore_errors=True)
+    making.rename(FAST)
     STAMP.write_text(fingerprint(), "ascii")
     sys.stdout.write("编译好了：python3 run.py 会自己用上；改了源码、升级了版本，就再运行一次 make fast\n")
 
